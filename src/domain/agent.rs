@@ -1,0 +1,200 @@
+//! Agents and models as their notes define them.
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use super::{AgentName, ContentHash, ModelName, Usd};
+
+/// What an agent is for. One note per role is needed; several may exist and a repository or tier picks one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Role {
+    SpecWriter,
+    Planner,
+    Coder,
+    Tester,
+    Reviewer,
+}
+
+impl Role {
+    pub const ALL: [Self; 5] = [Self::SpecWriter, Self::Planner, Self::Coder, Self::Tester, Self::Reviewer];
+
+    pub fn slug(self) -> &'static str {
+        match self {
+            Self::SpecWriter => "spec_writer",
+            Self::Planner => "planner",
+            Self::Coder => "coder",
+            Self::Tester => "tester",
+            Self::Reviewer => "reviewer",
+        }
+    }
+
+    /// Whether this role may change files of the worktree.
+    pub fn may_write(self) -> bool {
+        matches!(self, Self::Coder | Self::Tester)
+    }
+}
+
+/// A tool of the built-in loop.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Tool {
+    List,
+    Search,
+    Read,
+    Edit,
+    Write,
+    Run,
+    Finish,
+}
+
+/// Front matter of a note in `20_agents/`. The body is the Tera prompt.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct AgentConfig {
+    /// The note's stem.
+    #[serde(default = "unnamed_agent")]
+    #[schemars(skip)]
+    pub name: AgentName,
+    pub role: Role,
+    /// Fallback chain, first is preferred; empty means the tier's model, else `default_model` of the settings.
+    #[serde(default)]
+    pub models: Vec<ModelName>,
+    /// Tools offered; empty means all that the role may use.
+    #[serde(default)]
+    pub tools: Vec<Tool>,
+    /// Programs that the `run` tool may start, by first word; empty means none.
+    #[serde(default)]
+    pub commands: Vec<String>,
+    /// Turns (model calls) before the agent is stopped.
+    #[serde(default = "default_max_turns")]
+    pub max_turns: u32,
+    #[serde(default)]
+    pub temperature: Option<f64>,
+    /// Tera template.
+    #[serde(default)]
+    #[schemars(skip)]
+    pub prompt: String,
+    /// Hash of the note, recorded with each step.
+    #[serde(default = "empty_hash")]
+    #[schemars(skip)]
+    pub hash: ContentHash,
+}
+
+fn unnamed_agent() -> AgentName {
+    "unnamed".parse().expect("a literal name is valid")
+}
+
+fn default_max_turns() -> u32 {
+    20
+}
+
+fn empty_hash() -> ContentHash {
+    ContentHash::of("")
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum Provider {
+    Anthropic,
+    #[serde(rename = "openai")]
+    OpenAi,
+    Gemini,
+    Ollama,
+    /// Any server that speaks OpenAI's chat completions: LiteLLM, vLLM, llama.cpp.
+    #[serde(rename = "openai-compatible")]
+    OpenAiCompatible,
+    /// Replays a recorded conversation from a file.
+    Recorded,
+}
+
+/// How a model is asked to change files. Small local models fail at tool calls and succeed with whole files in a fence.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum EditFormat {
+    #[default]
+    Tools,
+    SearchReplace,
+    WholeFile,
+}
+
+/// Front matter of a note in `00_system/models/`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct ModelConfig {
+    /// The note's stem.
+    #[serde(default = "unnamed_model")]
+    #[schemars(skip)]
+    pub name: ModelName,
+    pub provider: Provider,
+    /// The provider's own name of the model.
+    #[serde(default)]
+    pub model: String,
+    /// Ends in `/`; only needed for `ollama` elsewhere than on this machine and for `openai-compatible`.
+    #[serde(default)]
+    pub base_url: Option<String>,
+    /// Name of the environment variable that holds the key; never the key.
+    #[serde(default)]
+    pub api_key_env: Option<String>,
+    #[serde(default)]
+    pub edit_format: EditFormat,
+    #[serde(default = "default_context")]
+    pub context_tokens: u64,
+    #[serde(default = "default_output")]
+    pub max_output_tokens: u64,
+    /// USD per million input tokens. Missing prices count as zero: such a model is bounded by tokens and calls alone.
+    #[serde(default)]
+    pub price_input: Usd,
+    /// USD per million cached input tokens; missing means `price_input`.
+    #[serde(default)]
+    pub price_cached: Option<Usd>,
+    /// USD per million output tokens.
+    #[serde(default)]
+    pub price_output: Usd,
+    /// One call's time limit.
+    #[serde(default = "default_timeout")]
+    pub timeout_seconds: u64,
+    /// For `recorded`: the conversation's file, relative to the vault.
+    #[serde(default)]
+    pub recording: Option<String>,
+}
+
+fn unnamed_model() -> ModelName {
+    "unnamed".parse().expect("a literal name is valid")
+}
+
+fn default_context() -> u64 {
+    128_000
+}
+
+fn default_output() -> u64 {
+    8_192
+}
+
+fn default_timeout() -> u64 {
+    300
+}
+
+impl ModelConfig {
+    /// What these tokens cost at this note's prices.
+    pub fn cost(&self, tokens: super::Tokens) -> Usd {
+        let cached = tokens.cached.min(tokens.input);
+        Usd::of_tokens(tokens.input - cached, self.price_input)
+            + Usd::of_tokens(cached, self.price_cached.unwrap_or(self.price_input))
+            + Usd::of_tokens(tokens.output, self.price_output)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::Tokens;
+    use super::*;
+
+    #[test]
+    fn cached_tokens_cost_their_own_price_and_are_not_counted_twice() {
+        let model: ModelConfig = serde_json::from_str(
+            r#"{"provider":"openai","model":"m","price_input":2.0,"price_cached":0.5,"price_output":8.0}"#,
+        )
+        .unwrap();
+        let tokens = Tokens { input: 1_000_000, cached: 400_000, output: 100_000, reasoning: 0 };
+        assert_eq!(model.cost(tokens), Usd::from_dollars(1.2 + 0.2 + 0.8));
+    }
+}

@@ -1,0 +1,563 @@
+//! Settings and policies as their notes define them, with the defaults that a missing property means.
+
+use std::collections::BTreeMap;
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use super::{
+    AgentConfig, AgentName, Caps, Diagnostic, FeatureType, Level, ModelConfig, ModelName, RepoName, Role, Usd,
+};
+
+/// Front matter of `00_system/Settings.md`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(default)]
+pub struct Settings {
+    /// Prefix of new feature ids: `FR` gives `FR-001`.
+    pub id_prefix: String,
+    /// How new notes are named: `title` gives `FR-056 Short title.md`, `slug` gives `FR-056-short-title.md`.
+    pub note_name: NoteName,
+    /// Seconds between two full looks while watching.
+    pub poll_seconds: u64,
+    /// Milliseconds that file events are gathered before a look.
+    pub debounce_ms: u64,
+    /// A note that changed within this many seconds is still being typed and is left alone.
+    pub quiet_seconds: u64,
+    pub max_parallel: u32,
+    pub max_parallel_per_repo: u32,
+    /// Fix rounds (gates or review back to code) before a human is asked.
+    pub max_rounds: u32,
+    /// Minutes of a run's active work before a human is asked.
+    pub run_minutes: u64,
+    pub run_budget_usd: Option<Usd>,
+    pub run_budget_tokens: Option<u64>,
+    pub run_max_calls: Option<u64>,
+    pub day_budget_usd: Option<Usd>,
+    pub day_budget_tokens: Option<u64>,
+    /// Repository of a feature that names none.
+    pub default_repo: Option<RepoName>,
+    /// Model of an agent that names none.
+    pub default_model: Option<ModelName>,
+    /// Where worktrees are made; relative to the vault, or absolute. Empty means `.ado/worktrees`.
+    pub worktrees: String,
+    pub merge_method: MergeMethod,
+    pub approval_authority: ApprovalAuthority,
+    /// Simple, low-risk notes in `new` go to `planned` by themselves.
+    pub auto_advance: bool,
+    /// `required`: no agent runs without a sandbox. `none`: agents run without one and every run says so.
+    pub sandbox: SandboxMode,
+    /// Fetch and push the vault's own git remote during `sync`.
+    pub sync_remote: bool,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            id_prefix: "FR".into(),
+            note_name: NoteName::Title,
+            poll_seconds: 60,
+            debounce_ms: 50,
+            quiet_seconds: 3,
+            max_parallel: 2,
+            max_parallel_per_repo: 2,
+            max_rounds: 5,
+            run_minutes: 120,
+            run_budget_usd: Some(Usd::from_dollars(10.0)),
+            run_budget_tokens: Some(5_000_000),
+            run_max_calls: Some(300),
+            day_budget_usd: Some(Usd::from_dollars(50.0)),
+            day_budget_tokens: None,
+            default_repo: None,
+            default_model: None,
+            worktrees: String::new(),
+            merge_method: MergeMethod::Merge,
+            approval_authority: ApprovalAuthority::Vault,
+            auto_advance: false,
+            sandbox: SandboxMode::Required,
+            sync_remote: true,
+        }
+    }
+}
+
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum NoteName {
+    #[default]
+    Title,
+    Slug,
+}
+
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum MergeMethod {
+    #[default]
+    Merge,
+    Squash,
+}
+
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum ApprovalAuthority {
+    /// Any human writer of the vault; agents cannot write it.
+    #[default]
+    Vault,
+    Signed,
+    Forge,
+}
+
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum SandboxMode {
+    #[default]
+    Required,
+    None,
+}
+
+/// Size class of a feature; decides strategy, models, budgets and whether a plan approval is asked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Tier {
+    Trivial,
+    Simple,
+    Moderate,
+    Complex,
+    Epic,
+}
+
+impl Tier {
+    pub const ALL: [Self; 5] = [Self::Trivial, Self::Simple, Self::Moderate, Self::Complex, Self::Epic];
+
+    pub fn slug(self) -> &'static str {
+        match self {
+            Self::Trivial => "trivial",
+            Self::Simple => "simple",
+            Self::Moderate => "moderate",
+            Self::Complex => "complex",
+            Self::Epic => "epic",
+        }
+    }
+}
+
+impl std::fmt::Display for Tier {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(self.slug())
+    }
+}
+
+/// How the work of a tier is organised.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Strategy {
+    /// One agent codes; gates and review follow. No plan, no tester.
+    Single,
+    /// Plan, code, test, gates, review.
+    Pipeline,
+    /// Propose sub-features as notes and wait.
+    Split,
+}
+
+impl std::fmt::Display for Strategy {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Self::Single => "single",
+            Self::Pipeline => "pipeline",
+            Self::Split => "split",
+        })
+    }
+}
+
+/// Front matter of `30_policy/Routing.md`. Flat, so that Obsidian can edit it: one property per tier and quantity.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(default)]
+pub struct Routing {
+    /// Weights of the complexity criteria; they are scaled to add up to 100.
+    pub weight_phases: u32,
+    pub weight_files: u32,
+    pub weight_components: u32,
+    pub weight_dependencies: u32,
+    pub weight_new_code: u32,
+    pub weight_questions: u32,
+    /// Lowest complexity (0–100) of each tier; `trivial` starts at 0.
+    pub simple_from: u8,
+    pub moderate_from: u8,
+    pub complex_from: u8,
+    pub epic_from: u8,
+    pub trivial_strategy: Strategy,
+    pub simple_strategy: Strategy,
+    pub moderate_strategy: Strategy,
+    pub complex_strategy: Strategy,
+    pub epic_strategy: Strategy,
+    /// Model of each tier for agents that name none; empty means `default_model` of the settings.
+    pub trivial_model: Option<ModelName>,
+    pub simple_model: Option<ModelName>,
+    pub moderate_model: Option<ModelName>,
+    pub complex_model: Option<ModelName>,
+    pub epic_model: Option<ModelName>,
+    /// Cap of one run in USD by tier; the settings' `run_budget_usd` still holds above it.
+    pub trivial_budget_usd: Usd,
+    pub simple_budget_usd: Usd,
+    pub moderate_budget_usd: Usd,
+    pub complex_budget_usd: Usd,
+    pub epic_budget_usd: Usd,
+    /// Tiers from this one on wait for a human to approve the plan.
+    pub plan_approval_from: Tier,
+    /// Words that raise the risk when they stand in a note.
+    pub risky_words: Vec<String>,
+    /// Classes of the queue, first is served first.
+    pub classes: Vec<QueueClass>,
+    /// Hours of waiting that lift a feature by one class.
+    pub ageing_hours: u64,
+}
+
+impl Default for Routing {
+    fn default() -> Self {
+        Self {
+            weight_phases: 20,
+            weight_files: 20,
+            weight_components: 20,
+            weight_dependencies: 15,
+            weight_new_code: 15,
+            weight_questions: 10,
+            simple_from: 15,
+            moderate_from: 35,
+            complex_from: 60,
+            epic_from: 85,
+            trivial_strategy: Strategy::Single,
+            simple_strategy: Strategy::Pipeline,
+            moderate_strategy: Strategy::Pipeline,
+            complex_strategy: Strategy::Pipeline,
+            epic_strategy: Strategy::Split,
+            trivial_model: None,
+            simple_model: None,
+            moderate_model: None,
+            complex_model: None,
+            epic_model: None,
+            trivial_budget_usd: Usd::from_dollars(1.0),
+            simple_budget_usd: Usd::from_dollars(3.0),
+            moderate_budget_usd: Usd::from_dollars(6.0),
+            complex_budget_usd: Usd::from_dollars(10.0),
+            epic_budget_usd: Usd::from_dollars(2.0),
+            plan_approval_from: Tier::Complex,
+            risky_words: [
+                "auth",
+                "password",
+                "secret",
+                "token",
+                "billing",
+                "payment",
+                "migration",
+                "delete",
+                "permission",
+                "encrypt",
+                "security",
+            ]
+            .map(String::from)
+            .to_vec(),
+            classes: vec![QueueClass::Asked, QueueClass::Bug, QueueClass::Feature, QueueClass::Maintenance],
+            ageing_hours: 24,
+        }
+    }
+}
+
+impl Routing {
+    pub fn strategy(&self, tier: Tier) -> Strategy {
+        match tier {
+            Tier::Trivial => self.trivial_strategy,
+            Tier::Simple => self.simple_strategy,
+            Tier::Moderate => self.moderate_strategy,
+            Tier::Complex => self.complex_strategy,
+            Tier::Epic => self.epic_strategy,
+        }
+    }
+
+    pub fn model(&self, tier: Tier) -> Option<&ModelName> {
+        match tier {
+            Tier::Trivial => self.trivial_model.as_ref(),
+            Tier::Simple => self.simple_model.as_ref(),
+            Tier::Moderate => self.moderate_model.as_ref(),
+            Tier::Complex => self.complex_model.as_ref(),
+            Tier::Epic => self.epic_model.as_ref(),
+        }
+    }
+
+    pub fn budget(&self, tier: Tier) -> Usd {
+        match tier {
+            Tier::Trivial => self.trivial_budget_usd,
+            Tier::Simple => self.simple_budget_usd,
+            Tier::Moderate => self.moderate_budget_usd,
+            Tier::Complex => self.complex_budget_usd,
+            Tier::Epic => self.epic_budget_usd,
+        }
+    }
+
+    pub fn tier(&self, complexity: u8) -> Tier {
+        if complexity >= self.epic_from {
+            Tier::Epic
+        } else if complexity >= self.complex_from {
+            Tier::Complex
+        } else if complexity >= self.moderate_from {
+            Tier::Moderate
+        } else if complexity >= self.simple_from {
+            Tier::Simple
+        } else {
+            Tier::Trivial
+        }
+    }
+}
+
+/// Class of waiting work; the class comes before the priority.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum QueueClass {
+    /// What a human asked for just now: `run FR`, or priority 1.
+    Asked,
+    Bug,
+    Feature,
+    Maintenance,
+}
+
+impl QueueClass {
+    pub fn of(kind: FeatureType) -> Self {
+        match kind {
+            FeatureType::Bug | FeatureType::Security => Self::Bug,
+            FeatureType::Feature | FeatureType::Migration => Self::Feature,
+            _ => Self::Maintenance,
+        }
+    }
+}
+
+/// Front matter of `30_policy/Approvals.md`: paths and sizes that need a human, and who may merge.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(default)]
+pub struct ApprovalPolicy {
+    /// Glob patterns of paths whose change waits for a human.
+    pub sensitive_paths: Vec<String>,
+    /// A diff with more changed lines than this waits for a human.
+    pub max_diff_lines: u64,
+    /// A diff that touches more files than this waits for a human.
+    pub max_diff_files: u64,
+    pub merge: MergePolicy,
+}
+
+impl Default for ApprovalPolicy {
+    fn default() -> Self {
+        Self {
+            sensitive_paths: [
+                ".github/**",
+                ".gitlab-ci.yml",
+                "**/CODEOWNERS",
+                "**/.gitattributes",
+                ".gitmodules",
+                "**/build.rs",
+                "**/auth/**",
+                "**/billing/**",
+                "**/migrations/**",
+                "infra/**",
+                "terraform/**",
+                "**/*secret*",
+                "**/*.pem",
+            ]
+            .map(String::from)
+            .to_vec(),
+            max_diff_lines: 1500,
+            max_diff_files: 40,
+            merge: MergePolicy::Human,
+        }
+    }
+}
+
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum MergePolicy {
+    #[default]
+    Human,
+    /// Low-risk pull requests merge by themselves.
+    LowRisk,
+}
+
+/// Front matter of `30_policy/Gates.md`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(default)]
+pub struct GatePolicy {
+    /// `auto`: detect the project's tools. Otherwise only the gates of the repository note run.
+    pub detect: bool,
+    /// Gates that must exist, by kind: a run without one of these waits for a human.
+    pub required: Vec<GateKind>,
+    pub timeout_seconds: u64,
+    /// Lines of raw output kept for the next instruction.
+    pub context_lines: u32,
+}
+
+impl Default for GatePolicy {
+    fn default() -> Self {
+        Self { detect: true, required: vec![], timeout_seconds: 900, context_lines: 40 }
+    }
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum GateKind {
+    Format,
+    Lint,
+    Types,
+    Build,
+    Test,
+    Coverage,
+    Secrets,
+}
+
+impl GateKind {
+    pub fn slug(self) -> &'static str {
+        match self {
+            Self::Format => "format",
+            Self::Lint => "lint",
+            Self::Types => "types",
+            Self::Build => "build",
+            Self::Test => "test",
+            Self::Coverage => "coverage",
+            Self::Secrets => "secrets",
+        }
+    }
+}
+
+impl std::fmt::Display for GateKind {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(self.slug())
+    }
+}
+
+/// Front matter of a note in `00_system/repos/`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct Repository {
+    /// The note's stem.
+    #[serde(default = "unnamed_repo")]
+    #[schemars(skip)]
+    pub name: RepoName,
+    /// Folder of a local clone: absolute, `~/…`, or relative to the vault.
+    pub path: String,
+    #[serde(default = "default_branch")]
+    pub default_branch: String,
+    /// Remote that branches are pushed to; missing or absent in the clone means a purely local repository.
+    #[serde(default = "default_remote")]
+    pub remote: String,
+    #[serde(default)]
+    pub forge: ForgeKind,
+    /// Gates as `kind: command` lines, such as `test: cargo test`; they replace the detected gate of the same kind.
+    #[serde(default)]
+    pub gates: Vec<String>,
+    /// Commands run in a fresh worktree.
+    #[serde(default)]
+    pub after_create: Option<String>,
+    #[serde(default)]
+    pub before_run: Option<String>,
+    #[serde(default)]
+    pub after_run: Option<String>,
+    #[serde(default)]
+    pub before_remove: Option<String>,
+    /// Time limit of each hook.
+    #[serde(default = "default_hook_timeout")]
+    pub hook_timeout_seconds: u64,
+    /// More glob patterns of paths whose change waits for a human.
+    #[serde(default)]
+    pub sensitive_paths: Vec<String>,
+    /// Names of environment variables passed into the sandbox.
+    #[serde(default)]
+    pub env: Vec<String>,
+    /// Extra folders of this machine that the sandbox shows read-only: toolchains, package caches.
+    #[serde(default)]
+    pub read_paths: Vec<String>,
+    /// Body of the note: conventions for agents.
+    #[serde(default)]
+    #[schemars(skip)]
+    pub conventions: String,
+}
+
+fn unnamed_repo() -> RepoName {
+    "unnamed".parse().expect("a literal name is valid")
+}
+
+fn default_branch() -> String {
+    "main".into()
+}
+
+fn default_remote() -> String {
+    "origin".into()
+}
+
+fn default_hook_timeout() -> u64 {
+    60
+}
+
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum ForgeKind {
+    /// Pull requests are notes in `80_pull_requests/`.
+    #[default]
+    Local,
+}
+
+/// A note of `30_policy/review-rules/`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ReviewRule {
+    pub name: String,
+    pub text: String,
+}
+
+/// Everything that the vault's system, agent and policy notes say. An invalid note keeps its last good version here
+/// and is named in `problems`.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct Config {
+    pub settings: Settings,
+    pub routing: Routing,
+    pub approvals: ApprovalPolicy,
+    pub gates: GatePolicy,
+    pub constitution: String,
+    pub review_rules: Vec<ReviewRule>,
+    pub repositories: BTreeMap<RepoName, Repository>,
+    pub models: BTreeMap<ModelName, ModelConfig>,
+    pub agents: BTreeMap<AgentName, AgentConfig>,
+    pub problems: Vec<Diagnostic>,
+}
+
+impl Config {
+    /// The first agent of a role by name.
+    pub fn agent(&self, role: Role) -> Option<&AgentConfig> {
+        self.agents.values().find(|agent| agent.role == role)
+    }
+
+    /// Caps of one run: the settings', the tier's where it is lower.
+    pub fn run_caps(&self, tier: Tier) -> Caps {
+        let tier_usd = self.routing.budget(tier);
+        let usd = self.settings.run_budget_usd.map_or(tier_usd, |cap| cap.min(tier_usd));
+        Caps { usd: Some(usd), tokens: self.settings.run_budget_tokens, calls: self.settings.run_max_calls }
+    }
+
+    pub fn day_caps(&self) -> Caps {
+        Caps { usd: self.settings.day_budget_usd, tokens: self.settings.day_budget_tokens, calls: None }
+    }
+}
+
+/// The routing decision about a feature, with the reasons for it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Triage {
+    /// 0–100.
+    pub complexity: u8,
+    pub tier: Tier,
+    pub strategy: Strategy,
+    pub risk: Level,
+    pub novelty: Level,
+    /// Points by criterion, with the fact each rests on.
+    pub points: Vec<Points>,
+    pub risk_reasons: Vec<String>,
+    pub novelty_reason: String,
+    pub plan_approval: bool,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Points {
+    pub criterion: String,
+    pub points: u8,
+    pub of: u8,
+    /// What was counted: `4 files named`.
+    pub because: String,
+}

@@ -1,0 +1,172 @@
+//! What `decide` says should happen: effects and waits, each with its reason.
+
+use serde::{Deserialize, Serialize};
+
+use super::{
+    Brake, ContentHash, Diagnostic, FeatureId, FeatureType, Gate, GitId, Instruction, NotePath, RepoName,
+    RunEnd, RunId, Status, StepKey, SubFeature, Triage,
+};
+
+/// Something to do in the world. Performing one twice must do no more than performing it once.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "effect", rename_all = "snake_case")]
+pub enum Effect {
+    /// Give a note outside `ideas` its id.
+    AssignId {
+        path: NotePath,
+        id: FeatureId,
+    },
+    /// A human moved the note or set its status: make the other agree, commit the human's version.
+    Align {
+        path: NotePath,
+        status: Status,
+    },
+    /// Journal a human's move so that the run knows of it.
+    NoteMove {
+        run: RunId,
+        from: Status,
+        to: Status,
+    },
+    /// Begin run `run`: journal, claim, move to `in_progress`.
+    Start {
+        path: NotePath,
+        run: RunId,
+        repo: RepoName,
+        kind: FeatureType,
+    },
+    /// Score it and write the `triage` block.
+    Triage {
+        run: RunId,
+        triage: Triage,
+    },
+    /// Begin a step; it goes on in the background.
+    Step {
+        run: RunId,
+        key: StepKey,
+        attempt: u32,
+        instruction: Instruction,
+    },
+    /// Stop the step that is at work.
+    Cancel {
+        run: RunId,
+    },
+    /// Take over the plan text that a human wrote into the block.
+    AdoptPlan {
+        run: RunId,
+        text: String,
+    },
+    AskApproval {
+        run: RunId,
+        gate: Gate,
+        plan: ContentHash,
+        base: Option<GitId>,
+    },
+    Approve {
+        run: RunId,
+        gate: Gate,
+        plan: ContentHash,
+        base: Option<GitId>,
+        by: String,
+    },
+    Brake {
+        run: RunId,
+        brake: Brake,
+        detail: String,
+    },
+    Resume {
+        run: RunId,
+        by: String,
+        words: Vec<String>,
+    },
+    /// Write the sub-features of an epic as notes in `new`.
+    Split {
+        run: RunId,
+        features: Vec<SubFeature>,
+    },
+    /// Push the branch, open or update the pull request, move to `review`.
+    Publish {
+        run: RunId,
+    },
+    /// Merge the pull request into the target branch.
+    Merge {
+        run: RunId,
+    },
+    /// Move the note to `done`, clean up.
+    Finish {
+        run: RunId,
+        result: RunEnd,
+        detail: String,
+    },
+    /// Stop for good or until moved again: end the run, keep its branch; close the pull request when dropped.
+    End {
+        run: RunId,
+        result: RunEnd,
+        detail: String,
+    },
+    /// Move to `planned` by itself (policy `auto_advance`).
+    Advance {
+        path: NotePath,
+        to: Status,
+    },
+}
+
+/// What a feature waits for, in the words of the `waiting_on` property, and how to unblock it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Wait {
+    /// `approval: plan`, `human: …`, `dependency: FR-054`, `budget`, `quota`, `ci`, `merge`, `slot`; empty for none.
+    pub on: String,
+    /// Why, in a sentence.
+    pub why: String,
+    /// The exact action that unblocks it.
+    pub unblock: String,
+    /// True when a human must act: it is written into the note. Waits that end by themselves are shown by `why` only.
+    pub needs_human: bool,
+}
+
+/// One decision about one feature.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Decision {
+    pub feature: String,
+    pub path: NotePath,
+    #[serde(flatten)]
+    pub verdict: DecisionKind,
+    /// Why this and why now.
+    pub reason: String,
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "snake_case")]
+pub enum DecisionKind {
+    Do {
+        effect: Box<Effect>,
+    },
+    Wait {
+        wait: Wait,
+    },
+    /// Nothing to do: an idea, done, dropped, or a step is at work.
+    Rest,
+}
+
+/// Everything that should happen next. At most one effect per feature.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct Plan {
+    pub decisions: Vec<Decision>,
+    /// About the vault as a whole.
+    pub problems: Vec<Diagnostic>,
+}
+
+impl Plan {
+    pub fn effects(&self) -> impl Iterator<Item = (&Decision, &Effect)> {
+        self.decisions.iter().filter_map(|decision| match &decision.verdict {
+            DecisionKind::Do { effect } => Some((decision, effect.as_ref())),
+            _ => None,
+        })
+    }
+
+    pub fn waits(&self) -> impl Iterator<Item = (&Decision, &Wait)> {
+        self.decisions.iter().filter_map(|decision| match &decision.verdict {
+            DecisionKind::Wait { wait } => Some((decision, wait)),
+            _ => None,
+        })
+    }
+}

@@ -1,0 +1,222 @@
+//! Events of a run's journal (vault format, section 5). State is the fold of these.
+
+use jiff::Timestamp;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use super::{
+    AgentName, BranchName, ContentHash, GitId, ModelName, PullRequestRef, RepoName, RunId, Spent, Status,
+    Step, StepKey, StepOutcome, Tokens, Tool, Triage, Usd,
+};
+
+/// Version of the journal's format, the `v` of each line.
+pub const JOURNAL_VERSION: u32 = 1;
+
+/// One line of `journal.jsonl`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct Record {
+    pub v: u32,
+    /// Counts from 1 without gaps.
+    pub seq: u64,
+    pub at: Timestamp,
+    pub event: Event,
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(tag = "type", rename_all = "snake_case")]
+pub enum Event {
+    /// A run began. `request` is the hash of what the human asked for.
+    Started {
+        run: RunId,
+        repo: RepoName,
+        branch: BranchName,
+        target_branch: BranchName,
+        request: ContentHash,
+        reason: String,
+        /// Version of ado-vault.
+        version: String,
+        /// Whether agents run in a sandbox.
+        sandboxed: bool,
+    },
+    Triaged {
+        triage: Triage,
+    },
+    StepStarted {
+        key: StepKey,
+        attempt: u32,
+    },
+    StepFinished {
+        key: StepKey,
+        attempt: u32,
+        outcome: StepOutcome,
+    },
+    /// Written before a model is called; `reserved` is the most it can cost.
+    ModelCallStarted {
+        call: u64,
+        key: StepKey,
+        agent: AgentName,
+        model: ModelName,
+        reserved: Spent,
+    },
+    ModelCallFinished {
+        call: u64,
+        tokens: Tokens,
+        cost: Usd,
+        millis: u64,
+        /// `stop`, `tool_calls`, `length`, or an error in words.
+        ended: String,
+        /// File under `transcript/` that holds prompt and answer.
+        transcript: Option<String>,
+    },
+    ToolCalled {
+        key: StepKey,
+        agent: AgentName,
+        tool: Tool,
+        /// Sanitised and bounded.
+        input: String,
+        /// Sanitised and bounded.
+        output: String,
+        ok: bool,
+        exit_code: Option<i32>,
+        millis: u64,
+    },
+    /// An outside effect is about to be tried; `effect` is unique in the run: `push`, `pull-request`, `merge`,
+    /// `move:planned:in_progress`.
+    Intended {
+        effect: String,
+        detail: String,
+    },
+    /// The effect was seen to be done.
+    Completed {
+        effect: String,
+        detail: String,
+    },
+    PullRequestOpened {
+        pr: PullRequestRef,
+        head: GitId,
+    },
+    Merged {
+        commit: GitId,
+    },
+    /// The gate `gate` waits for a human; bound to plan and base.
+    ApprovalAsked {
+        gate: Gate,
+        plan: ContentHash,
+        base: Option<GitId>,
+    },
+    Approved {
+        gate: Gate,
+        plan: ContentHash,
+        base: Option<GitId>,
+        /// Who, as far as the vault's history tells.
+        by: String,
+    },
+    /// A human edited the plan's block before approving it.
+    PlanEdited {
+        plan_text: String,
+    },
+    /// A brake stopped the run until a human acts.
+    Braked {
+        brake: Brake,
+        detail: String,
+    },
+    /// A human let a braked run go on, with words if there were any.
+    Resumed {
+        by: String,
+        words: Vec<String>,
+    },
+    /// A human moved the note.
+    Moved {
+        from: Status,
+        to: Status,
+    },
+    /// A managed block was written with this content.
+    BlockWritten {
+        block: String,
+        hash: ContentHash,
+    },
+    /// Sub-features were proposed as notes.
+    SplitInto {
+        features: Vec<super::FeatureId>,
+    },
+    Ended {
+        result: RunEnd,
+        detail: String,
+    },
+}
+
+/// An approval gate.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Gate {
+    Plan,
+    Paths,
+    Merge,
+}
+
+impl std::fmt::Display for Gate {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Self::Plan => "plan",
+            Self::Paths => "paths",
+            Self::Merge => "merge",
+        })
+    }
+}
+
+/// Why a run stopped by itself.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Brake {
+    Budget,
+    WallTime,
+    MaxRounds,
+    SameError,
+    NoProgress,
+    BackAndForth,
+    DiffTooLarge,
+    NoChange,
+    StepFailed,
+    MissingGate,
+}
+
+impl std::fmt::Display for Brake {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Self::Budget => "budget",
+            Self::WallTime => "wall time",
+            Self::MaxRounds => "fix rounds used up",
+            Self::SameError => "same error three times",
+            Self::NoProgress => "no progress",
+            Self::BackAndForth => "edits going back and forth",
+            Self::DiffTooLarge => "diff too large",
+            Self::NoChange => "agent changed nothing",
+            Self::StepFailed => "step failed",
+            Self::MissingGate => "required gate missing",
+        })
+    }
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum RunEnd {
+    /// Reachable from the target branch.
+    Merged,
+    /// A human moved the note to done.
+    Accepted,
+    /// A human moved the note back.
+    Stopped,
+    Dropped,
+    /// An epic was split into smaller features.
+    Split,
+}
+
+impl Event {
+    /// The step that an event ends successfully, for people's logs.
+    pub fn finished_step(&self) -> Option<Step> {
+        match self {
+            Self::StepFinished { key, .. } => Some(key.step),
+            _ => None,
+        }
+    }
+}

@@ -1,0 +1,243 @@
+//! A feature request as its note tells it: typed properties, sections, and what is wrong with it.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::str::FromStr;
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use super::{ContentHash, Diagnostic, FeatureId, InvalidId, NotePath, Status, Usd};
+
+/// What kind of change a feature asks for; part of its branch name and of its queue class.
+#[derive(
+    Debug, Clone, Copy, Default, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, JsonSchema,
+)]
+#[serde(rename_all = "snake_case")]
+pub enum FeatureType {
+    #[default]
+    Feature,
+    Bug,
+    Refactor,
+    Test,
+    Docs,
+    Ci,
+    Dependency,
+    Security,
+    Migration,
+}
+
+impl FeatureType {
+    pub const ALL: [Self; 9] = [
+        Self::Feature,
+        Self::Bug,
+        Self::Refactor,
+        Self::Test,
+        Self::Docs,
+        Self::Ci,
+        Self::Dependency,
+        Self::Security,
+        Self::Migration,
+    ];
+
+    pub fn slug(self) -> &'static str {
+        match self {
+            Self::Feature => "feature",
+            Self::Bug => "bug",
+            Self::Refactor => "refactor",
+            Self::Test => "test",
+            Self::Docs => "docs",
+            Self::Ci => "ci",
+            Self::Dependency => "dependency",
+            Self::Security => "security",
+            Self::Migration => "migration",
+        }
+    }
+}
+
+impl FromStr for FeatureType {
+    type Err = InvalidId;
+
+    /// `feature-request` and `feature_request`, met in the wild, are features.
+    fn from_str(text: &str) -> Result<Self, InvalidId> {
+        let normal = text.trim().to_lowercase().replace(['-', ' '], "_");
+        if normal == "feature_request" {
+            return Ok(Self::Feature);
+        }
+        Self::ALL.into_iter().find(|kind| kind.slug() == normal).ok_or_else(|| InvalidId {
+            kind: "feature type",
+            text: text.to_owned(),
+            expected: "one of feature, bug, refactor, test, docs, ci, dependency, security, migration",
+        })
+    }
+}
+
+impl fmt::Display for FeatureType {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.slug())
+    }
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Level {
+    Low,
+    Medium,
+    High,
+}
+
+impl fmt::Display for Level {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Low => "low",
+            Self::Medium => "medium",
+            Self::High => "high",
+        })
+    }
+}
+
+/// The front matter of a feature note (vault format, section 3). Every property may be missing; unknown ones are the
+/// human's and are not represented here.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(default)]
+pub struct FeatureProperties {
+    pub id: Option<FeatureId>,
+    pub title: Option<String>,
+    #[serde(rename = "type")]
+    pub kind: Option<FeatureType>,
+    pub status: Option<Status>,
+    /// 1 (urgent) to 4; missing sorts last.
+    pub priority: Option<u8>,
+    /// Name of a repository note.
+    pub repo: Option<String>,
+    pub target_branch: Option<String>,
+    /// Feature ids or wikilinks to feature notes.
+    pub depends_on: Vec<String>,
+    pub risk: Option<Level>,
+    /// Cap in USD for the whole life of the feature.
+    pub budget_usd: Option<Usd>,
+    /// Cap in tokens for the whole life of the feature.
+    pub budget_tokens: Option<u64>,
+    /// A human's request to pass the gate named in `waiting_on`.
+    pub approved: Option<bool>,
+    pub waiting_on: Option<String>,
+    pub tier: Option<super::Tier>,
+    pub complexity: Option<u8>,
+    pub run: Option<String>,
+    pub step: Option<String>,
+    pub branch: Option<String>,
+    pub pr: Option<String>,
+    pub cost_usd: Option<Usd>,
+    pub tokens: Option<u64>,
+    /// RFC 3339, UTC.
+    pub updated: Option<String>,
+}
+
+/// One task-list item under "Acceptance criteria".
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Criterion {
+    /// The item's text without the checkbox and without a trailing block id (`^ac-1`).
+    pub text: String,
+    pub done: bool,
+    /// Line of the item in the note, from 1.
+    pub line: u32,
+}
+
+/// One row of a phase's table (File / Feature, Details, Owner, Status).
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct PhaseRow {
+    pub item: String,
+    pub details: String,
+    pub owner: String,
+    pub status: String,
+}
+
+impl PhaseRow {
+    /// True when nobody or `ado` owns the row; rows of people are theirs.
+    pub fn is_for_agents(&self) -> bool {
+        matches!(self.owner.trim().to_lowercase().as_str(), "" | "—" | "-" | "ado" | "agent" | "ado-vault")
+    }
+
+    pub fn is_done(&self) -> bool {
+        matches!(self.status.trim().to_lowercase().as_str(), "done" | "✅" | "x" | "complete" | "completed")
+    }
+}
+
+/// A `## Phase N: title` section.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Phase {
+    pub number: u32,
+    pub title: String,
+    pub goal: String,
+    pub rows: Vec<PhaseRow>,
+}
+
+/// An open question of the note; it waits for a human while `decision` is empty.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct OpenQuestion {
+    pub title: String,
+    pub recommendation: String,
+    pub decision: String,
+    pub line: u32,
+}
+
+/// The body of a feature note by section; text outside known headings is in `other`.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(default)]
+pub struct Sections {
+    pub summary: String,
+    pub problem: String,
+    pub solution: String,
+    pub criteria: Vec<Criterion>,
+    pub out_of_scope: String,
+    pub questions: Vec<OpenQuestion>,
+    /// `Pending: …` lines of the Decisions section.
+    pub pending_decisions: Vec<String>,
+    pub phases: Vec<Phase>,
+    /// `REQ-1` … with their text.
+    pub requirements: Vec<String>,
+    pub notes: String,
+    pub other: String,
+}
+
+/// A feature note, read. Parsing never fails: what could not be read is in `diagnostics`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct Feature {
+    /// Missing in ideas and in notes that were not given one yet.
+    pub id: Option<FeatureId>,
+    pub path: NotePath,
+    /// The status folder that the note lies in.
+    pub folder: Option<Status>,
+    /// Title property, else first heading, else file name without id.
+    pub title: String,
+    pub properties: FeatureProperties,
+    pub sections: Sections,
+    /// The note's body as written, without front matter and without ado's blocks: what agents read.
+    pub brief: String,
+    /// Hash of the content of each managed block found, by block name.
+    pub blocks: BTreeMap<String, ContentHash>,
+    /// Hash of the whole note.
+    pub hash: ContentHash,
+    pub diagnostics: Vec<Diagnostic>,
+}
+
+impl Feature {
+    pub fn kind(&self) -> FeatureType {
+        self.properties.kind.unwrap_or_default()
+    }
+
+    pub fn has_errors(&self) -> bool {
+        self.diagnostics.iter().any(Diagnostic::is_error)
+    }
+
+    /// Id if there is one, else the note's name.
+    pub fn label(&self) -> &str {
+        self.id.as_ref().map_or_else(|| self.path.stem(), FeatureId::as_str)
+    }
+
+    /// Hash of what a human asked for: title, brief, and the properties that a human writes. A change of it makes a
+    /// plan stale.
+    pub fn request_hash(&self) -> ContentHash {
+        ContentHash::of(format!("{}\0{}\0{}", self.title, self.kind(), self.brief))
+    }
+}

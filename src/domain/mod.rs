@@ -1,0 +1,37 @@
+//! Plain data that every room speaks: features, runs, steps, verdicts, budgets, settings, effects.
+//!
+//! Nothing here does I/O, reads a clock or draws a random number; time and facts arrive as fields.
+
+mod agent;
+mod config;
+mod diagnostic;
+mod effect;
+mod event;
+mod feature;
+mod finding;
+mod ids;
+mod money;
+mod names;
+mod plan;
+mod pull_request;
+mod run;
+mod snapshot;
+mod status;
+mod step;
+
+pub use agent::*;
+pub use config::*;
+pub use diagnostic::*;
+pub use effect::*;
+pub use event::*;
+pub use feature::*;
+pub use finding::*;
+pub use ids::*;
+pub use money::*;
+pub use names::*;
+pub use plan::*;
+pub use pull_request::*;
+pub use run::*;
+pub use snapshot::*;
+pub use status::*;
+pub use step::*;

@@ -1,0 +1,213 @@
+//! Money and usage. Whole micro-dollars inside, so that sums are exact; a plain number of dollars outside.
+
+use std::fmt;
+use std::iter::Sum;
+use std::ops::{Add, AddAssign, Sub};
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+/// US dollars, in millionths. Never negative in practice; subtraction saturates at zero.
+#[derive(
+    Debug, Clone, Copy, Default, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, JsonSchema,
+)]
+#[serde(from = "f64", into = "f64")]
+#[schemars(with = "f64")]
+pub struct Usd(u64);
+
+impl Usd {
+    pub const ZERO: Self = Self(0);
+
+    pub const fn from_micros(micros: u64) -> Self {
+        Self(micros)
+    }
+
+    pub const fn micros(self) -> u64 {
+        self.0
+    }
+
+    /// Dollars rounded to the nearest millionth; not-a-number and negatives are zero.
+    pub fn from_dollars(dollars: f64) -> Self {
+        if dollars.is_finite() && dollars > 0.0 {
+            Self((dollars * 1e6).round().min(u64::MAX as f64) as u64)
+        } else {
+            Self::ZERO
+        }
+    }
+
+    pub fn dollars(self) -> f64 {
+        self.0 as f64 / 1e6
+    }
+
+    /// What `tokens` cost at `price` dollars a million tokens, rounded up to the next millionth of a dollar.
+    pub fn of_tokens(tokens: u64, price_per_million: Usd) -> Self {
+        Self(((u128::from(tokens) * u128::from(price_per_million.0)).div_ceil(1_000_000)) as u64)
+    }
+}
+
+impl From<f64> for Usd {
+    fn from(dollars: f64) -> Self {
+        Self::from_dollars(dollars)
+    }
+}
+
+impl From<Usd> for f64 {
+    fn from(usd: Usd) -> Self {
+        usd.dollars()
+    }
+}
+
+impl Add for Usd {
+    type Output = Self;
+    fn add(self, other: Self) -> Self {
+        Self(self.0.saturating_add(other.0))
+    }
+}
+
+impl AddAssign for Usd {
+    fn add_assign(&mut self, other: Self) {
+        *self = *self + other;
+    }
+}
+
+impl Sub for Usd {
+    type Output = Self;
+    fn sub(self, other: Self) -> Self {
+        Self(self.0.saturating_sub(other.0))
+    }
+}
+
+impl Sum for Usd {
+    fn sum<I: Iterator<Item = Self>>(amounts: I) -> Self {
+        amounts.fold(Self::ZERO, Add::add)
+    }
+}
+
+impl fmt::Display for Usd {
+    /// `$0.0042` below a cent, `$1.27` above.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.0 > 0 && self.0 < 10_000 {
+            write!(f, "${:.4}", self.dollars())
+        } else {
+            write!(f, "${:.2}", self.dollars())
+        }
+    }
+}
+
+/// Tokens of one or more model calls, absolute counts.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(default)]
+pub struct Tokens {
+    /// All input tokens, cached ones included.
+    pub input: u64,
+    /// The part of `input` that was read from the provider's cache.
+    pub cached: u64,
+    /// All output tokens, reasoning included.
+    pub output: u64,
+    /// The part of `output` that was reasoning.
+    pub reasoning: u64,
+}
+
+impl Tokens {
+    pub fn total(self) -> u64 {
+        self.input.saturating_add(self.output)
+    }
+}
+
+impl Add for Tokens {
+    type Output = Self;
+    fn add(self, other: Self) -> Self {
+        Self {
+            input: self.input.saturating_add(other.input),
+            cached: self.cached.saturating_add(other.cached),
+            output: self.output.saturating_add(other.output),
+            reasoning: self.reasoning.saturating_add(other.reasoning),
+        }
+    }
+}
+
+/// What was spent: money, tokens, calls.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(default)]
+pub struct Spent {
+    pub usd: Usd,
+    pub tokens: u64,
+    pub calls: u64,
+}
+
+impl Add for Spent {
+    type Output = Self;
+    fn add(self, other: Self) -> Self {
+        Self {
+            usd: self.usd + other.usd,
+            tokens: self.tokens.saturating_add(other.tokens),
+            calls: self.calls.saturating_add(other.calls),
+        }
+    }
+}
+
+impl AddAssign for Spent {
+    fn add_assign(&mut self, other: Self) {
+        *self = *self + other;
+    }
+}
+
+impl Sum for Spent {
+    fn sum<I: Iterator<Item = Self>>(parts: I) -> Self {
+        parts.fold(Self::default(), Add::add)
+    }
+}
+
+/// Upper limits; `None` is no limit.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(default)]
+pub struct Caps {
+    pub usd: Option<Usd>,
+    pub tokens: Option<u64>,
+    pub calls: Option<u64>,
+}
+
+impl Caps {
+    /// The first limit that `spent` plus `next` would pass, in words: `$4.98 of $5.00 spent`.
+    pub fn exceeded_by(&self, spent: Spent, next: Spent) -> Option<String> {
+        let after = spent + next;
+        if let Some(cap) = self.usd.filter(|cap| after.usd > *cap) {
+            return Some(format!("{} of {cap} spent, the next call may cost {}", spent.usd, next.usd));
+        }
+        if let Some(cap) = self.tokens.filter(|cap| after.tokens > *cap) {
+            return Some(format!(
+                "{} of {cap} tokens used, the next call may take {}",
+                spent.tokens, next.tokens
+            ));
+        }
+        self.calls
+            .filter(|cap| after.calls > *cap)
+            .map(|cap| format!("{} of {cap} model calls made", spent.calls))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn token_prices_round_up_and_sums_are_exact() {
+        let price = Usd::from_dollars(3.0);
+        assert_eq!(Usd::of_tokens(1, price).micros(), 3);
+        assert_eq!(Usd::of_tokens(1, Usd::from_dollars(0.15)).micros(), 1);
+        let tenth = Usd::from_dollars(0.1);
+        assert_eq!((0..10).map(|_| tenth).sum::<Usd>(), Usd::from_dollars(1.0));
+    }
+
+    #[test]
+    fn a_cap_counts_the_next_call_before_it_is_made() {
+        let caps = Caps { usd: Some(Usd::from_dollars(1.0)), ..Caps::default() };
+        let spent = Spent { usd: Usd::from_dollars(0.9), tokens: 10, calls: 1 };
+        let next = |usd| Spent { usd: Usd::from_dollars(usd), tokens: 1, calls: 1 };
+        assert_eq!(caps.exceeded_by(spent, next(0.1)), None);
+        assert_eq!(
+            caps.exceeded_by(spent, next(0.2)).unwrap(),
+            "$0.90 of $1.00 spent, the next call may cost $0.20"
+        );
+    }
+}

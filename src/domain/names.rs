@@ -1,0 +1,91 @@
+//! Names of registry notes (repositories, models, agents) and of policies: keys, never paths.
+
+use std::fmt;
+use std::str::FromStr;
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use super::InvalidId;
+
+macro_rules! registry_name {
+    ($(#[$doc:meta])* $name:ident, $kind:literal) => {
+        $(#[$doc])*
+        #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
+        #[serde(try_from = "String", into = "String")]
+        pub struct $name(String);
+
+        impl $name {
+            pub fn as_str(&self) -> &str {
+                &self.0
+            }
+        }
+
+        impl FromStr for $name {
+            type Err = InvalidId;
+            fn from_str(text: &str) -> Result<Self, InvalidId> {
+                let ok = !text.is_empty()
+                    && text.len() <= 80
+                    && !text.starts_with(['.', '-'])
+                    && text.chars().all(|c| c.is_alphanumeric() || "._- ".contains(c));
+                if ok {
+                    Ok(Self(text.to_owned()))
+                } else {
+                    Err(InvalidId {
+                        kind: $kind,
+                        text: text.to_owned(),
+                        expected: "the name of a note: letters, digits, spaces, `.`, `_`, `-`",
+                    })
+                }
+            }
+        }
+
+        impl TryFrom<String> for $name {
+            type Error = InvalidId;
+            fn try_from(text: String) -> Result<Self, InvalidId> {
+                text.parse()
+            }
+        }
+
+        impl From<$name> for String {
+            fn from(name: $name) -> Self {
+                name.0
+            }
+        }
+
+        impl fmt::Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str(&self.0)
+            }
+        }
+    };
+}
+
+registry_name!(
+    /// The stem of a note in `00_system/repos/`.
+    RepoName,
+    "repository name"
+);
+registry_name!(
+    /// The stem of a note in `00_system/models/`.
+    ModelName,
+    "model name"
+);
+registry_name!(
+    /// The stem of a note in `20_agents/`.
+    AgentName,
+    "agent name"
+);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_registry_name_is_a_key_and_never_a_path() {
+        for bad in ["", "../x", "/etc", "a/b", "-x", ".git", "a\0b", "https://x"] {
+            assert!(bad.parse::<RepoName>().is_err(), "{bad}");
+        }
+        assert_eq!("my repo".parse::<RepoName>().unwrap().as_str(), "my repo");
+    }
+}

@@ -1,0 +1,60 @@
+//! Pull requests in words that every forge shares.
+
+use std::fmt;
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use super::{BranchName, ForgeKind, GitId, RunId};
+
+/// Where a pull request can be found again.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct PullRequestRef {
+    pub forge: ForgeKind,
+    /// `PR-0007` of the local forge.
+    pub key: String,
+    /// What goes into the note's `pr` property: a wikilink or a URL.
+    pub link: String,
+}
+
+impl fmt::Display for PullRequestRef {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.key)
+    }
+}
+
+/// What is to be opened or brought up to date.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct PullRequestDraft {
+    pub run: RunId,
+    pub repo: super::RepoName,
+    pub title: String,
+    /// Markdown: what, why, criteria with evidence, checks, risks, rollback, cost.
+    pub body: String,
+    pub source: BranchName,
+    pub target: BranchName,
+    pub head: GitId,
+    /// Unified diff against the target, bounded; the local forge shows it.
+    pub diff: String,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum PullRequestState {
+    Open,
+    Merged,
+    Closed,
+}
+
+/// What a look at the forge showed.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct PullRequestView {
+    pub state: PullRequestState,
+    /// A human asked for the merge: `merge: true` in the note of the local forge.
+    pub merge_requested: bool,
+    /// Whether the branch's head is reachable from the target branch (or, after a squash, the merge commit is).
+    pub reachable: bool,
+    /// Review comments by humans that no instruction has answered yet.
+    #[serde(default)]
+    pub comments: Vec<String>,
+}

@@ -1,0 +1,335 @@
+//! A run's state, folded from its journal. Nothing else is stored about a run.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use super::{
+    Brake, BranchName, ChangeSet, ContentHash, Event, FeatureId, Gate, GateResult, GitId, PullRequestRef,
+    Record, RepoName, Review, RunEnd, RunId, SpecDraft, Spent, Status, Step, StepKey, StepResult, Triage,
+    WorkPlan,
+};
+
+/// A step that was started, and how it ended if it did.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct StepTry {
+    pub key: StepKey,
+    pub attempt: u32,
+    pub started: Timestamp,
+    pub ended: Option<Timestamp>,
+    pub result: Option<StepResult>,
+    pub spent: Spent,
+}
+
+/// What progress is measured by: the tree, the failing checks, the open findings, the criteria shown to be met.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Progress {
+    pub tree: Option<GitId>,
+    pub failing: BTreeSet<String>,
+    pub findings: BTreeSet<String>,
+    pub met: BTreeSet<String>,
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct RunState {
+    pub id: RunId,
+    pub repo: RepoName,
+    pub branch: BranchName,
+    pub target_branch: BranchName,
+    pub request: ContentHash,
+    pub sandboxed: bool,
+    pub started: Timestamp,
+    /// Time of the last record.
+    pub last: Timestamp,
+    pub last_seq: u64,
+    pub triage: Option<Triage>,
+    pub draft: Option<SpecDraft>,
+    pub plan: Option<WorkPlan>,
+    /// The plan as a human rewrote it in the note.
+    pub plan_text: Option<String>,
+    pub base: Option<GitId>,
+    pub tries: Vec<StepTry>,
+    pub change: Option<ChangeSet>,
+    /// Every commit made on the branch, oldest first, with the round that made it.
+    pub changes: Vec<(StepKey, ChangeSet)>,
+    /// Results of the last gates step, and of every earlier one by round.
+    pub gates: Vec<GateResult>,
+    pub gate_history: Vec<(u32, Vec<GateResult>)>,
+    pub review: Option<Review>,
+    pub review_history: Vec<(u32, Review)>,
+    pub pr: Option<PullRequestRef>,
+    /// Head that the pull request was opened or last updated with.
+    pub pr_head: Option<GitId>,
+    pub merged: Option<GitId>,
+    pub spent: Spent,
+    /// Reservations of calls whose end is not in the journal (in flight, or lost in a crash: those count as spent).
+    pub open_calls: BTreeMap<u64, Spent>,
+    pub next_call: u64,
+    pub asked: Option<(Gate, ContentHash, Option<GitId>)>,
+    pub approved: Vec<(Gate, ContentHash, Option<GitId>)>,
+    pub brake: Option<(Brake, String)>,
+    /// Seq of the last resume; brakes look only at what came after it.
+    pub resumed_at: u64,
+    /// Index into `tries`, `gate_history`, `review_history` and `changes` of what came after the last resume.
+    pub since_resume: SinceResume,
+    /// Human words not yet given to the coder.
+    pub words: Vec<String>,
+    pub parked: Option<(Timestamp, String)>,
+    /// Effects intended and not completed.
+    pub pending: BTreeMap<String, String>,
+    pub completed: BTreeSet<String>,
+    /// Status of the note as far as this run knows.
+    pub status: Status,
+    pub blocks: BTreeMap<String, ContentHash>,
+    pub split: Vec<FeatureId>,
+    pub ended: Option<(RunEnd, String)>,
+}
+
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SinceResume {
+    pub tries: usize,
+    pub gates: usize,
+    pub reviews: usize,
+    pub changes: usize,
+}
+
+impl RunState {
+    /// Folds records into a state; `None` where the journal does not begin with `started`.
+    pub fn fold<'a>(records: impl IntoIterator<Item = &'a Record>) -> Option<Self> {
+        let mut records = records.into_iter();
+        let mut state = Self::begin(records.next()?)?;
+        for record in records {
+            state.apply(record);
+        }
+        Some(state)
+    }
+
+    fn begin(record: &Record) -> Option<Self> {
+        let Event::Started { run, repo, branch, target_branch, request, sandboxed, .. } = &record.event
+        else {
+            return None;
+        };
+        Some(Self {
+            id: run.clone(),
+            repo: repo.clone(),
+            branch: branch.clone(),
+            target_branch: target_branch.clone(),
+            request: request.clone(),
+            sandboxed: *sandboxed,
+            started: record.at,
+            last: record.at,
+            last_seq: record.seq,
+            triage: None,
+            draft: None,
+            plan: None,
+            plan_text: None,
+            base: None,
+            tries: vec![],
+            change: None,
+            changes: vec![],
+            gates: vec![],
+            gate_history: vec![],
+            review: None,
+            review_history: vec![],
+            pr: None,
+            pr_head: None,
+            merged: None,
+            spent: Spent::default(),
+            open_calls: BTreeMap::new(),
+            next_call: 1,
+            asked: None,
+            approved: vec![],
+            brake: None,
+            resumed_at: 0,
+            since_resume: SinceResume::default(),
+            words: vec![],
+            parked: None,
+            pending: BTreeMap::new(),
+            completed: BTreeSet::new(),
+            status: Status::Planned,
+            blocks: BTreeMap::new(),
+            split: vec![],
+            ended: None,
+        })
+    }
+
+    /// Applies one more record. Unknown combinations change nothing: a journal may come from a newer version.
+    pub fn apply(&mut self, record: &Record) {
+        self.last = record.at;
+        self.last_seq = record.seq;
+        match &record.event {
+            Event::Started { .. } | Event::ToolCalled { .. } => {}
+            Event::Triaged { triage } => self.triage = Some(triage.clone()),
+            Event::StepStarted { key, attempt } => {
+                self.parked = None;
+                self.tries.push(StepTry {
+                    key: *key,
+                    attempt: *attempt,
+                    started: record.at,
+                    ended: None,
+                    result: None,
+                    spent: Spent::default(),
+                });
+            }
+            Event::StepFinished { key, attempt, outcome } => {
+                if let Some(step) =
+                    self.tries.iter_mut().rev().find(|step| step.key == *key && step.attempt == *attempt)
+                {
+                    step.ended = Some(record.at);
+                    step.result = Some(outcome.result.clone());
+                }
+                self.finish_step(*key, &outcome.result);
+            }
+            Event::ModelCallStarted { call, reserved, .. } => {
+                self.open_calls.insert(*call, *reserved);
+                self.next_call = self.next_call.max(call + 1);
+            }
+            Event::ModelCallFinished { call, tokens, cost, .. } => {
+                if self.open_calls.remove(call).is_some() {
+                    let spent = Spent { usd: *cost, tokens: tokens.total(), calls: 1 };
+                    self.spent += spent;
+                    if let Some(step) = self.tries.last_mut() {
+                        step.spent += spent;
+                    }
+                }
+            }
+            Event::Intended { effect, detail } => {
+                self.pending.insert(effect.clone(), detail.clone());
+            }
+            Event::Completed { effect, .. } => {
+                self.pending.remove(effect);
+                self.completed.insert(effect.clone());
+                if let Some((_, to)) = parse_move(effect) {
+                    self.status = to;
+                }
+            }
+            Event::PullRequestOpened { pr, head } => {
+                self.pr = Some(pr.clone());
+                self.pr_head = Some(head.clone());
+            }
+            Event::Merged { commit } => self.merged = Some(commit.clone()),
+            Event::ApprovalAsked { gate, plan, base } => {
+                self.asked = Some((*gate, plan.clone(), base.clone()))
+            }
+            Event::Approved { gate, plan, base, .. } => {
+                self.approved.push((*gate, plan.clone(), base.clone()));
+                self.asked = None;
+            }
+            Event::PlanEdited { plan_text } => self.plan_text = Some(plan_text.clone()),
+            Event::Braked { brake, detail } => self.brake = Some((*brake, detail.clone())),
+            Event::Resumed { words, .. } => {
+                self.brake = None;
+                self.parked = None;
+                self.resumed_at = record.seq;
+                self.since_resume = SinceResume {
+                    tries: self.tries.len(),
+                    gates: self.gate_history.len(),
+                    reviews: self.review_history.len(),
+                    changes: self.changes.len(),
+                };
+                self.words.extend(words.iter().cloned());
+            }
+            Event::Moved { to, .. } => self.status = *to,
+            Event::BlockWritten { block, hash } => {
+                self.blocks.insert(block.clone(), hash.clone());
+            }
+            Event::SplitInto { features } => self.split.clone_from(features),
+            Event::Ended { result, detail } => self.ended = Some((*result, detail.clone())),
+        }
+    }
+
+    fn finish_step(&mut self, key: StepKey, result: &StepResult) {
+        match result {
+            StepResult::Specified { draft } => self.draft = Some(draft.clone()),
+            StepResult::Planned { plan, base } => {
+                self.plan = Some(plan.clone());
+                self.plan_text = None;
+                self.base.get_or_insert_with(|| base.clone());
+            }
+            StepResult::Changed { change } => {
+                self.base.get_or_insert_with(|| change.base.clone());
+                self.change = Some(change.clone());
+                self.changes.push((key, change.clone()));
+                if key.step == Step::Code {
+                    self.words.clear();
+                }
+            }
+            StepResult::Gated { gates } => {
+                self.gates.clone_from(gates);
+                self.gate_history.push((key.round, gates.clone()));
+            }
+            StepResult::Reviewed { review } => {
+                self.review = Some(review.clone());
+                self.review_history.push((key.round, review.clone()));
+            }
+            StepResult::Parked { until, reason } => self.parked = Some((*until, reason.clone())),
+            StepResult::OutOfBudget { .. } | StepResult::Failed { .. } | StepResult::Cancelled => {}
+        }
+    }
+
+    /// Spent plus everything reserved and not settled: what a cap is held against.
+    pub fn committed_spend(&self) -> Spent {
+        self.spent + self.open_calls.values().copied().sum()
+    }
+
+    /// The last try, finished or not.
+    pub fn last_try(&self) -> Option<&StepTry> {
+        self.tries.last()
+    }
+
+    /// The branch's head after the last completed change.
+    pub fn head(&self) -> Option<&GitId> {
+        self.change.as_ref().map(|change| &change.commit).or(self.base.as_ref())
+    }
+
+    /// How often this step was begun.
+    pub fn attempts(&self, key: StepKey) -> u32 {
+        self.tries.iter().filter(|step| step.key == key).count() as u32
+    }
+
+    /// Seconds in which a step was at work. A step without an end counts up to the last record.
+    pub fn active_seconds(&self) -> i64 {
+        self.tries
+            .iter()
+            .map(|step| step.ended.unwrap_or(self.last).duration_since(step.started).as_secs())
+            .sum()
+    }
+
+    pub fn is_approved(&self, gate: Gate, plan: &ContentHash) -> bool {
+        self.approved
+            .iter()
+            .any(|(approved, hash, base)| *approved == gate && hash == plan && *base == self.base)
+    }
+
+    /// Progress as of now.
+    pub fn progress(&self) -> Progress {
+        Progress {
+            tree: self.change.as_ref().map(|change| change.tree.clone()),
+            failing: self.gates.iter().flat_map(GateResult::fingerprints).collect(),
+            findings: self
+                .review
+                .iter()
+                .flat_map(|review| review.findings.iter().map(super::Finding::fingerprint))
+                .collect(),
+            met: self
+                .review
+                .iter()
+                .flat_map(|review| review.criteria.iter())
+                .filter(|criterion| criterion.met)
+                .map(|criterion| criterion.text.clone())
+                .collect(),
+        }
+    }
+}
+
+/// The effect key of a move: `move:planned:in_progress`.
+pub fn move_effect(from: Status, to: Status) -> String {
+    format!("move:{from}:{to}")
+}
+
+/// The statuses of a move's effect key.
+pub fn parse_move(effect: &str) -> Option<(Status, Status)> {
+    let (from, to) = effect.strip_prefix("move:")?.split_once(':')?;
+    Some((from.parse().ok()?, to.parse().ok()?))
+}

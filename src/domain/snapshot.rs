@@ -1,0 +1,77 @@
+//! What was observed, as one value: the only input of `decide`.
+
+use std::collections::BTreeMap;
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use super::{Config, Feature, FeatureId, PullRequestView, RunState, Spent, Status, StepKey};
+
+/// A feature as the last commit of the vault has it: what a human's change is compared with.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Committed {
+    pub folder: Option<Status>,
+    /// The `status` property; `None` when missing or not a status.
+    pub status: Option<Status>,
+}
+
+/// One feature with everything known about it.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct FeatureView {
+    pub feature: Feature,
+    /// `None` when the last commit does not have this feature.
+    pub committed: Option<Committed>,
+    /// Whether the note changed within the quiet period, or read differently twice: leave it alone for now.
+    pub settling: bool,
+    /// All runs, oldest first.
+    pub runs: Vec<RunState>,
+    /// The step that a task of this process is working on.
+    pub in_flight: Option<StepKey>,
+    pub pull_request: Option<PullRequestView>,
+    /// Since when it is planned, for ageing: the last commit or file time that put it there.
+    pub waiting_since: Option<Timestamp>,
+    /// Asked for by name on the command line (`run FR`).
+    pub asked: bool,
+    /// Text of the `plan` block where a human edited it after ado wrote it.
+    pub edited_plan: Option<String>,
+    /// Who last changed the note, from the vault's history: `Name <mail>`.
+    pub last_author: String,
+}
+
+impl FeatureView {
+    pub fn run(&self) -> Option<&RunState> {
+        self.runs.last()
+    }
+
+    /// The last run unless it ended.
+    pub fn live_run(&self) -> Option<&RunState> {
+        self.runs.last().filter(|run| run.ended.is_none())
+    }
+
+    /// Spent on this feature in its whole life.
+    pub fn spent(&self) -> Spent {
+        self.runs.iter().map(RunState::committed_spend).sum()
+    }
+}
+
+/// A look at the vault and the world at one moment.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Snapshot {
+    pub now: Timestamp,
+    pub config: Config,
+    pub features: Vec<FeatureView>,
+    /// Spent today (UTC) over all runs, reservations included.
+    pub spent_today: Spent,
+    /// Why no agent may run on this machine, if so: no sandbox and none waived.
+    pub no_sandbox: Option<String>,
+    /// Repositories that cannot be used, with the reason and remedy: missing, not a repository, no commits.
+    pub unusable_repos: BTreeMap<super::RepoName, String>,
+    /// When set, only these features are worked on (`run FR…`).
+    pub only: Option<Vec<FeatureId>>,
+}
+
+impl Snapshot {
+    pub fn feature(&self, id: &FeatureId) -> Option<&FeatureView> {
+        self.features.iter().find(|view| view.feature.id.as_ref() == Some(id))
+    }
+}

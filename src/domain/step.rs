@@ -1,0 +1,218 @@
+//! Steps of a run as values: what a step is given and what it gives back. Both serialise, so that a step may run in
+//! this process or on another machine.
+
+use std::fmt;
+
+use jiff::Timestamp;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use super::{
+    AgentConfig, BranchName, ContentHash, Criterion, FeatureType, Finding, GateDiagnostic, GatePolicy,
+    GateResult, GitId, ModelConfig, Repository, Review, ReviewRule, RunId, SandboxMode, SpecDraft, WorkPlan,
+};
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Step {
+    Triage,
+    Specify,
+    Plan,
+    Code,
+    Test,
+    Gates,
+    Review,
+    Publish,
+    Merge,
+}
+
+impl Step {
+    pub fn slug(self) -> &'static str {
+        match self {
+            Self::Triage => "triage",
+            Self::Specify => "specify",
+            Self::Plan => "plan",
+            Self::Code => "code",
+            Self::Test => "test",
+            Self::Gates => "gates",
+            Self::Review => "review",
+            Self::Publish => "publish",
+            Self::Merge => "merge",
+        }
+    }
+}
+
+impl fmt::Display for Step {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.slug())
+    }
+}
+
+/// A step at a place in a run: the round counts fix rounds from 1. `code/2` is the first fix.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
+pub struct StepKey {
+    pub step: Step,
+    pub round: u32,
+}
+
+impl StepKey {
+    pub fn new(step: Step, round: u32) -> Self {
+        Self { step, round }
+    }
+}
+
+impl fmt::Display for StepKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}/{}", self.step, self.round)
+    }
+}
+
+/// What an agent is told of the feature. All of it is a human's text and is fenced as such in prompts.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct FeatureBrief {
+    pub title: String,
+    pub kind: FeatureType,
+    /// The note's body without ado's blocks.
+    pub body: String,
+    pub criteria: Vec<Criterion>,
+}
+
+/// Why the coder is called again.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(default)]
+pub struct Instruction {
+    /// Errors of the last gates.
+    pub diagnostics: Vec<GateDiagnostic>,
+    /// Raw tails of gates whose output was not understood, with the gate's name.
+    pub tails: Vec<(String, String)>,
+    /// Names of the gates that passed and must keep passing.
+    pub passed: Vec<String>,
+    pub findings: Vec<Finding>,
+    /// Acceptance criteria that the reviewer found unmet.
+    pub unmet: Vec<String>,
+    /// A human's words: review comments, answers.
+    pub human: Vec<String>,
+    /// Set when the last attempt changed nothing or failed the same way: ask for another approach.
+    pub try_differently: bool,
+}
+
+impl Instruction {
+    pub fn is_empty(&self) -> bool {
+        *self == Self::default()
+    }
+}
+
+/// Everything a step needs. Paths in it are of the executing machine.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct StepRequest {
+    pub run: RunId,
+    pub key: StepKey,
+    /// Counts from 1; above 1 after a crash or a failure of the same step.
+    pub attempt: u32,
+    pub feature: FeatureBrief,
+    pub repository: Repository,
+    pub branch: BranchName,
+    pub target_branch: BranchName,
+    /// The commit that the run started from; `None` until the worktree was made.
+    pub base: Option<GitId>,
+    /// The branch's head after the last completed step; the step resets the worktree to it. `None` at the start.
+    pub head: Option<GitId>,
+    /// Absolute folder under which worktrees are made.
+    pub worktrees: String,
+    pub agent: Option<AgentConfig>,
+    /// Fallback chain for the agent, resolved.
+    pub models: Vec<ModelConfig>,
+    /// Absolute folder of the vault, where recordings lie. Never shown to an agent.
+    pub vault: String,
+    pub plan: Option<WorkPlan>,
+    pub instruction: Instruction,
+    pub constitution: String,
+    pub review_rules: Vec<ReviewRule>,
+    pub gates: GatePolicy,
+    /// Findings about tests (lost assertions, skipped or deleted tests) that the reviewer is told of.
+    pub rounds_left: u32,
+    /// What is left of the run's budget, in words, for prompts.
+    pub budget_left: String,
+    pub sandbox: SandboxMode,
+    /// Wall-time limit of the whole step.
+    pub timeout_seconds: u64,
+}
+
+/// A commit that a step made on the run's branch.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct ChangeSet {
+    pub commit: GitId,
+    pub tree: GitId,
+    pub base: GitId,
+    /// Against the run's base, not the last step.
+    pub files: Vec<ChangedFile>,
+    /// The agent's own words.
+    pub summary: String,
+    /// What rules found in the diff: tests that lost assertions, were skipped or deleted, files refused.
+    #[serde(default)]
+    pub findings: Vec<Finding>,
+}
+
+impl ChangeSet {
+    pub fn lines(&self) -> u64 {
+        self.files.iter().map(|file| file.added + file.removed).sum()
+    }
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct ChangedFile {
+    pub path: String,
+    pub added: u64,
+    pub removed: u64,
+}
+
+/// What a step gave. A result is a fact about the world (a commit, an exit code), never an agent's claim.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(tag = "result", rename_all = "snake_case")]
+pub enum StepResult {
+    Specified {
+        draft: SpecDraft,
+    },
+    Planned {
+        plan: WorkPlan,
+        base: GitId,
+    },
+    /// Code or test: a commit; the same commit as before when nothing changed.
+    Changed {
+        change: ChangeSet,
+    },
+    Gated {
+        gates: Vec<GateResult>,
+    },
+    Reviewed {
+        review: Review,
+    },
+    /// A provider's limit or outage; costs no attempt.
+    Parked {
+        until: Timestamp,
+        reason: String,
+    },
+    /// A cap would have been passed.
+    OutOfBudget {
+        reason: String,
+    },
+    /// The step could not do its work. `retry`: the same step may succeed later.
+    Failed {
+        error: String,
+        remedy: String,
+        retry: bool,
+    },
+    /// Stopped from outside.
+    Cancelled,
+}
+
+/// A step's end.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct StepOutcome {
+    #[serde(flatten)]
+    pub result: StepResult,
+    /// The agent note's hash, for the record.
+    #[serde(default)]
+    pub agent: Option<ContentHash>,
+    pub millis: u64,
+}

@@ -1,0 +1,8 @@
+//! `ado-vault` turns feature-request notes in a Markdown vault into reviewed, merged pull requests.
+//!
+//! It observes the vault and the world, decides with a pure function what should happen next, and performs it. Each
+//! module is a room; `docs/architecture.md` says what lives where and which rooms may use which.
+
+pub mod domain;
+pub mod models;
+pub mod sandbox;

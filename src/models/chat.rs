@@ -1,0 +1,142 @@
+//! One exchange with a model, in words that every provider shares, and the two seams around it: `Model` and `Ledger`.
+
+use std::time::Duration;
+
+use async_trait::async_trait;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use crate::domain::{AgentName, ModelName, Spent, StepKey, Tokens, Usd};
+
+/// Where in the work a call belongs: recordings are keyed by it, budgets are charged to it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CallContext {
+    pub key: StepKey,
+    pub agent: AgentName,
+    /// Turn within the step's conversation, from 1.
+    pub turn: u32,
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "role", rename_all = "snake_case")]
+pub enum Message {
+    User {
+        text: String,
+    },
+    Assistant {
+        text: String,
+        #[serde(default)]
+        tool_calls: Vec<ToolCall>,
+    },
+    /// The answer to one tool call.
+    Tool {
+        call_id: String,
+        name: String,
+        content: String,
+    },
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct ToolCall {
+    pub id: String,
+    pub name: String,
+    /// Arguments as the model gave them; not validated.
+    pub arguments: Value,
+}
+
+/// A tool offered to the model; `parameters` is a JSON Schema.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct ToolSpec {
+    pub name: String,
+    pub description: String,
+    pub parameters: Value,
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct ChatRequest {
+    pub context: CallContext,
+    pub system: String,
+    pub messages: Vec<Message>,
+    pub tools: Vec<ToolSpec>,
+    pub temperature: Option<f64>,
+    pub max_output_tokens: u64,
+}
+
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct ChatReply {
+    pub text: String,
+    #[serde(default)]
+    pub tool_calls: Vec<ToolCall>,
+    pub tokens: Tokens,
+    /// `stop`, `tool_calls`, `length`, or the provider's word.
+    pub ended: String,
+}
+
+/// Why a call gave no reply.
+#[derive(Debug, Clone, PartialEq, thiserror::Error)]
+pub enum ModelError {
+    /// The environment variable that should hold the key is not set.
+    #[error("environment variable `{variable}` for model `{model}` is not set")]
+    NoKey { model: ModelName, variable: String },
+    #[error("model `{model}` refused the key: {detail}")]
+    Auth { model: ModelName, detail: String },
+    /// 429 or 529; costs no attempt.
+    #[error("model `{model}` is over its limit: {detail}")]
+    RateLimited { model: ModelName, retry_after: Option<Duration>, detail: String },
+    /// Connection refused, time-out, 5xx.
+    #[error("model `{model}` cannot be reached: {detail}")]
+    Unreachable { model: ModelName, detail: String },
+    #[error("model `{model}` rejected the request: {detail}")]
+    Rejected { model: ModelName, detail: String },
+    /// The conversation is longer than the model's context.
+    #[error("the conversation is too long for model `{model}`: {detail}")]
+    ContextOverflow { model: ModelName, detail: String },
+    /// A recording has no answer for this place of the conversation.
+    #[error("recording of model `{model}` cannot answer: {detail}")]
+    NotRecorded { model: ModelName, detail: String },
+    /// A cap would be passed; the call was not made.
+    #[error("budget: {detail}")]
+    OutOfBudget { detail: String },
+    /// The journal could not be written; the call was not made.
+    #[error("cannot record the call: {detail}")]
+    Ledger { detail: String },
+}
+
+/// A model that can be asked. One call is one request to the provider: no retries inside.
+#[async_trait]
+pub trait Model: Send + Sync {
+    fn name(&self) -> &ModelName;
+    async fn call(&self, request: &ChatRequest) -> Result<ChatReply, ModelError>;
+}
+
+/// A reservation of a call's greatest possible cost; settled or lost, and a lost one stays spent.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct CallId(pub u64);
+
+/// How a call ended, for the journal.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Settlement {
+    pub tokens: Tokens,
+    pub cost: Usd,
+    pub millis: u64,
+    /// `stop`, `tool_calls`, `length`, or the error in words.
+    pub ended: String,
+    /// Prompt and answer for the transcript.
+    pub transcript: Option<Value>,
+}
+
+/// Keeps the budget: every call is reserved before it is made and settled after.
+#[async_trait]
+pub trait Ledger: Send + Sync {
+    /// Writes the reservation durably and holds it against every cap.
+    ///
+    /// # Errors
+    /// `OutOfBudget` when a cap would be passed, `Ledger` when it cannot be written.
+    async fn reserve(
+        &self,
+        context: &CallContext,
+        model: &ModelName,
+        most: Spent,
+    ) -> Result<CallId, ModelError>;
+    async fn settle(&self, call: CallId, settlement: Settlement) -> Result<(), ModelError>;
+}

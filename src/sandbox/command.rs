@@ -1,0 +1,92 @@
+//! What to run, with which rights and limits, and what came of it. Says nothing of how it is enforced.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+/// A program with its arguments; never a shell line. For one, say `sh -c`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SandboxCommand {
+    pub argv: Vec<String>,
+    /// Absolute folder; must lie beneath a writable or readable path of the policy.
+    pub cwd: PathBuf,
+    /// Added to the cleared environment.
+    pub env: BTreeMap<String, String>,
+    pub stdin: String,
+}
+
+/// What the command may touch. Everything not named is invisible.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SandboxPolicy {
+    /// Folders it may write: the worktree, a build cache of the run.
+    pub write: Vec<PathBuf>,
+    /// Files and folders it may only read: the repository's git directory, toolchains.
+    pub read: Vec<PathBuf>,
+    /// Paths beneath `write` that stay read-only: the worktree's `.git` file.
+    pub protect: Vec<PathBuf>,
+    pub limits: Limits,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Limits {
+    /// Wall time.
+    pub wall: Duration,
+    /// CPU seconds of one process.
+    pub cpu_seconds: u64,
+    /// Bytes of address space of one process; 0 is no limit.
+    pub memory_bytes: u64,
+    pub processes: u64,
+    /// Bytes of the largest file it may write.
+    pub file_bytes: u64,
+    /// Bytes of stdout and stderr kept, each: head and tail of a longer output, the middle is dropped.
+    pub output_bytes: usize,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            wall: Duration::from_secs(900),
+            cpu_seconds: 3600,
+            memory_bytes: 0,
+            processes: 512,
+            file_bytes: 2 << 30,
+            output_bytes: 1 << 20,
+        }
+    }
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SandboxOutput {
+    /// `None` when ended by a signal or a limit.
+    pub exit_code: Option<i32>,
+    pub signal: Option<i32>,
+    pub timed_out: bool,
+    /// Lossy UTF-8, as the program wrote it apart from bounding: strip control characters before showing it.
+    pub stdout: String,
+    pub stderr: String,
+    pub truncated: bool,
+    pub millis: u64,
+}
+
+impl SandboxOutput {
+    pub fn success(&self) -> bool {
+        self.exit_code == Some(0)
+    }
+}
+
+#[derive(Debug, thiserror::Error)]
+pub enum SandboxError {
+    /// This machine cannot enforce the profile.
+    #[error("no sandbox on this machine: {reason}")]
+    Unavailable { reason: String },
+    #[error("cannot start `{program}` in the sandbox: {reason}")]
+    Start { program: String, reason: String },
+    #[error("sandbox policy is not usable: {reason}")]
+    Policy { reason: String },
+    #[error("stopped")]
+    Cancelled,
+    #[error(transparent)]
+    Io(#[from] std::io::Error),
+}
