@@ -6,4 +6,5 @@
 pub mod decide;
 pub mod domain;
 pub mod models;
+pub mod note;
 pub mod sandbox;

@@ -1,0 +1,34 @@
+//! Text of notes ⇄ domain, pure: front matter, managed blocks, links, names, schemas.
+//!
+//! Parsing never fails: it gives what could be read and diagnostics with line numbers. Edits are functions of the
+//! current text; what cannot be edited safely is refused. Nothing here reads files or knows where a vault lies.
+
+mod block;
+mod criteria;
+mod edit_error;
+mod feature;
+mod front_matter;
+mod link;
+mod mend;
+mod name;
+mod plain;
+mod property;
+mod registry;
+mod schema;
+mod yaml;
+
+pub use block::{Block, blocks, set_block, without_blocks};
+pub use criteria::tick_criteria;
+pub use edit_error::EditError;
+pub use feature::{dependency_ids, parse_feature};
+pub use front_matter::{Split, body, split};
+pub use link::{Link, LinkKind, links};
+pub use mend::{mend_canvas, mend_links};
+pub use name::{file_name, slug};
+pub use plain::plain;
+pub use property::{PropertyValue, set_properties, set_property};
+pub use registry::{
+    Read, read_agent, read_approvals, read_gates, read_model, read_repository, read_routing, read_settings,
+};
+pub use schema::{schemas, validate};
+pub use yaml::properties;
