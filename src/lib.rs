@@ -7,4 +7,5 @@ pub mod decide;
 pub mod domain;
 pub mod models;
 pub mod note;
+pub mod report;
 pub mod sandbox;

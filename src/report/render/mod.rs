@@ -1,0 +1,12 @@
+//! Domain values as Markdown that reads well in Obsidian and on GitHub: the managed blocks of a feature note, the run
+//! note, pull requests. Pure: text out. Knows nothing of where the text is written.
+
+mod blocks;
+mod pull_request;
+mod run_note;
+mod status_line;
+
+pub use blocks::{plan_block, progress_block, pull_request_block, review_block, triage_block, why_block};
+pub use pull_request::{pull_request_body, pull_request_title};
+pub use run_note::run_note;
+pub use status_line::{status_line, step_line};
