@@ -9,3 +9,4 @@ pub mod models;
 pub mod note;
 pub mod report;
 pub mod sandbox;
+pub mod vault;

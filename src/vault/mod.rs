@@ -1,0 +1,28 @@
+//! The vault on disk and its git history: scan, store, relocate, journal, history, locks, watch, template.
+//!
+//! Knows files, folders, locks and commits. Does not know what a feature's status should be, when to act, or what an
+//! agent is: it reads and writes what it is told, without losing a byte that a human wrote.
+
+mod error;
+mod folders;
+mod history;
+mod journal;
+mod lock;
+mod relocate;
+mod root;
+mod scan;
+mod store;
+mod template;
+mod watch;
+
+pub use error::{StoreError, VaultError};
+pub use folders::Folders;
+pub use history::{CommitMessage, CommittedFeature, History, Pulled, Pushed};
+pub use journal::{Journal, all_runs, read_journal, runs_of, write_transcript};
+pub use lock::{VaultLock, WatchLock};
+pub use relocate::{Moved, move_note};
+pub use root::Vault;
+pub use scan::{Scan, ScannedNote, Scanner};
+pub use store::{Created, Edited, create, edit, sweep_kept, write_projection};
+pub use template::{InitReport, RepositoryState, init};
+pub use watch::{Look, Watch};
