@@ -81,7 +81,10 @@ pub struct RunState {
     pub completed: BTreeSet<String>,
     /// Status of the note as far as this run knows.
     pub status: Status,
+    /// Last content written to each managed block.
     pub blocks: BTreeMap<String, ContentHash>,
+    /// Every content that ado ever wrote to a block: anything else in the note is a human's.
+    pub written: BTreeSet<(String, ContentHash)>,
     pub split: Vec<FeatureId>,
     pub ended: Option<(RunEnd, String)>,
 }
@@ -149,6 +152,7 @@ impl RunState {
             completed: BTreeSet::new(),
             status: Status::Planned,
             blocks: BTreeMap::new(),
+            written: BTreeSet::new(),
             split: vec![],
             ended: None,
         })
@@ -233,6 +237,7 @@ impl RunState {
             Event::Moved { to, .. } => self.status = *to,
             Event::BlockWritten { block, hash } => {
                 self.blocks.insert(block.clone(), hash.clone());
+                self.written.insert((block.clone(), hash.clone()));
             }
             Event::SplitInto { features } => self.split.clone_from(features),
             Event::Ended { result, detail } => self.ended = Some((*result, detail.clone())),
