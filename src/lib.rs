@@ -3,8 +3,10 @@
 //! It observes the vault and the world, decides with a pure function what should happen next, and performs it. Each
 //! module is a room; `docs/architecture.md` says what lives where and which rooms may use which.
 
+pub mod agents;
 pub mod decide;
 pub mod domain;
+pub mod gates;
 pub mod models;
 pub mod note;
 pub mod report;

@@ -1,0 +1,14 @@
+//! An agent's turn on a step: prompt, conversation with a model, tools on a worktree, and a checked answer.
+//!
+//! Agents change files of their worktree and answer with data. They do not commit, know no vault and no forge, and
+//! what they say of their own success is not believed: gates and diffs are looked at elsewhere.
+
+mod answer;
+mod error;
+mod prompt;
+mod recorder;
+
+pub use answer::AgentAnswer;
+pub use error::AgentError;
+pub use prompt::{FeatureVars, PromptVars, RepositoryVars, render_prompt};
+pub use recorder::{ToolRecord, ToolRecorder};

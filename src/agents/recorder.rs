@@ -1,0 +1,28 @@
+//! The seam through which every tool call is told to the journal. Does not know where records go.
+
+use async_trait::async_trait;
+
+use crate::domain::{AgentName, StepKey};
+
+/// One tool call as it happened. Texts are bounded, without control characters, and without secrets.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ToolRecord {
+    pub key: StepKey,
+    pub agent: AgentName,
+    /// Name as the model gave it; `apply` for the blocks of an edit format without tool calls.
+    pub tool: String,
+    /// The arguments as JSON text.
+    pub input: String,
+    pub output: String,
+    /// False where the call was refused or failed.
+    pub ok: bool,
+    /// Of the `run` tool alone.
+    pub exit_code: Option<i32>,
+    pub millis: u64,
+}
+
+/// Told of every tool call after it was answered.
+#[async_trait]
+pub trait ToolRecorder: Send + Sync {
+    async fn tool(&self, call: ToolRecord);
+}
