@@ -1,5 +1,16 @@
 //! Runs a command with no more of the machine than its policy grants.
+//!
+//! `Sandbox::run` starts this program again as `ado-vault __sandbox`; that process builds the box around itself and
+//! becomes the command. `detect` tries the whole profile once, so that what cannot be enforced is known at start.
 
+mod child;
 mod command;
+mod report;
+mod run;
+mod toolchain;
 
+pub use child::{CHILD_ARG, child_main};
 pub use command::*;
+pub use report::{Layer, SandboxReport};
+pub use run::Sandbox;
+pub use toolchain::toolchains;
