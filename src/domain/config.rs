@@ -336,6 +336,7 @@ pub struct ApprovalPolicy {
     pub max_diff_lines: u64,
     /// A diff that touches more files than this waits for a human.
     pub max_diff_files: u64,
+    #[serde(rename = "merge_policy")]
     pub merge: MergePolicy,
 }
 

@@ -1,0 +1,302 @@
+//! The vault template is a working vault: its notes say the defaults, its links lead somewhere, its views and canvas are
+//! well formed. It does not know how the template is written to disk.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Path, PathBuf};
+
+use ado_vault::agents::{PromptVars, render_prompt};
+use ado_vault::domain::{
+    AgentConfig, ApprovalPolicy, GatePolicy, ModelConfig, NotePath, Provider, Repository, Role, Routing,
+    Settings,
+};
+use ado_vault::note;
+use serde_json::{Map, Value};
+
+fn root() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("vault-template")
+}
+
+/// Every file of the template, relative, with `/` between parts.
+fn files() -> Vec<String> {
+    let mut files: Vec<String> = walkdir::WalkDir::new(root())
+        .into_iter()
+        .map(|entry| entry.unwrap())
+        .filter(|entry| entry.file_type().is_file())
+        .map(|entry| entry.path().strip_prefix(root()).unwrap().to_str().unwrap().replace('\\', "/"))
+        .collect();
+    files.sort();
+    assert!(files.len() > 30, "the template was found");
+    files
+}
+
+fn read(path: &str) -> String {
+    std::fs::read_to_string(root().join(path)).unwrap_or_else(|error| panic!("{path}: {error}"))
+}
+
+fn notes_in(folder: &str) -> Vec<String> {
+    files().into_iter().filter(|path| path.starts_with(folder) && path.ends_with(".md")).collect()
+}
+
+fn front(path: &str) -> Map<String, Value> {
+    let text = read(path);
+    let Some(range) = note::split(&text).unwrap().front else {
+        return Map::new();
+    };
+    let value: Option<Map<String, Value>> =
+        serde_yaml::from_str(&text[range]).unwrap_or_else(|error| panic!("{path}: {error}"));
+    value.unwrap_or_default()
+}
+
+fn stem(path: &str) -> String {
+    NotePath::new(path).unwrap().stem().to_owned()
+}
+
+/// Holds a policy note against the defaults in the code: same values, and no property missing or unknown.
+fn says_the_defaults<T>(path: &str)
+where
+    T: Default + PartialEq + std::fmt::Debug + serde::Serialize + serde::de::DeserializeOwned,
+{
+    let found = front(path);
+    let value: T = serde_json::from_value(Value::Object(found.clone())).unwrap();
+    assert_eq!(value, T::default(), "{path}");
+    let known = serde_json::to_value(T::default()).unwrap();
+    let known: BTreeSet<&String> = known.as_object().unwrap().keys().collect();
+    assert_eq!(found.keys().collect::<BTreeSet<_>>(), known, "{path} names every property once");
+}
+
+#[test]
+fn settings_and_policies_name_every_property_at_its_default() {
+    says_the_defaults::<Settings>("00_system/Settings.md");
+    says_the_defaults::<Routing>("30_policy/Routing.md");
+    says_the_defaults::<ApprovalPolicy>("30_policy/Approvals.md");
+    says_the_defaults::<GatePolicy>("30_policy/Gates.md");
+}
+
+#[test]
+fn settings_and_policies_explain_every_property() {
+    for path in
+        ["00_system/Settings.md", "30_policy/Routing.md", "30_policy/Approvals.md", "30_policy/Gates.md"]
+    {
+        let text = read(path);
+        for key in front(path).keys() {
+            let by_tier = key.split_once('_').is_some_and(|(tier, rest)| {
+                ["trivial", "simple", "moderate", "complex", "epic"].contains(&tier)
+                    && note::body(&text).contains(&format!("`…_{rest}`"))
+            });
+            assert!(by_tier || note::body(&text).contains(&format!("`{key}`")), "{path} explains `{key}`");
+        }
+    }
+}
+
+#[test]
+fn there_is_an_agent_for_every_role_and_its_prompt_renders() {
+    let mut roles = BTreeSet::new();
+    for path in notes_in("20_agents/") {
+        let mut agent: AgentConfig = serde_json::from_value(Value::Object(front(&path))).unwrap();
+        agent.name = stem(&path).parse().unwrap();
+        agent.prompt = note::body(&read(&path)).to_owned();
+        let text =
+            render_prompt(&agent, &PromptVars::default()).unwrap_or_else(|error| panic!("{path}: {error}"));
+        assert!(!text.contains("{{") && !text.contains("{%"), "{path}");
+        assert!(agent.role.may_write() || agent.commands.is_empty(), "{path}: only writers run commands");
+        roles.insert(agent.role);
+    }
+    assert_eq!(roles, BTreeSet::from(Role::ALL));
+}
+
+#[test]
+fn a_filled_prompt_shows_what_it_was_given() {
+    let mut agent: AgentConfig = serde_json::from_value(Value::Object(front("20_agents/Coder.md"))).unwrap();
+    agent.prompt = note::body(&read("20_agents/Coder.md")).to_owned();
+    let mut vars = PromptVars { rounds_left: 3, ..PromptVars::default() };
+    vars.feature.title = "Count lines".into();
+    vars.instruction = "gate `test` failed".into();
+    let text = render_prompt(&agent, &vars).unwrap();
+    assert!(text.contains("Count lines"));
+    assert!(text.contains("gate `test` failed") && text.contains("Rounds left after this one: 3"));
+    assert!(!text.contains("## The plan"), "no heading without a plan");
+}
+
+#[test]
+fn model_notes_name_variables_and_hold_no_keys() {
+    let mut providers = vec![];
+    for path in notes_in("00_system/models/") {
+        let model: ModelConfig = serde_json::from_value(Value::Object(front(&path))).unwrap();
+        if let Some(variable) = &model.api_key_env {
+            assert!(variable.chars().all(|c| c.is_ascii_uppercase() || c == '_'), "{path}: {variable}");
+        }
+        assert!(model.base_url.as_deref().is_none_or(|url| url.ends_with('/')), "{path}");
+        providers.push(model.provider);
+    }
+    assert_eq!(
+        providers,
+        [Provider::Anthropic, Provider::Ollama, Provider::OpenAiCompatible, Provider::OpenAi]
+    );
+}
+
+#[test]
+fn templates_of_registry_notes_are_valid_once_filled_in() {
+    let repository: Repository =
+        serde_json::from_value(Value::Object(front("90_templates/Repository.md"))).unwrap();
+    assert_eq!(repository.default_branch, "main");
+    let model: ModelConfig = serde_json::from_value(Value::Object(front("90_templates/Model.md"))).unwrap();
+    assert_eq!(model.provider, Provider::OpenAiCompatible);
+}
+
+#[test]
+fn obsidian_templates_hold_no_tera() {
+    for path in notes_in("90_templates/") {
+        let text = read(&path);
+        assert!(!text.contains("{%") && !text.contains("{#"), "{path}");
+        for part in text.split("{{").skip(1) {
+            let name = part.split("}}").next().unwrap();
+            let name = name.split(':').next().unwrap();
+            assert!(["title", "date", "time"].contains(&name), "{path}: {{{{{name}}}}}");
+        }
+    }
+}
+
+#[test]
+fn names_are_unique_and_links_by_name_lead_to_a_note() {
+    let mut names: BTreeMap<String, Vec<String>> = BTreeMap::new();
+    for path in files().into_iter().filter(|path| !path.starts_with('.') && !path.ends_with(".gitkeep")) {
+        names.entry(stem(&path)).or_default().push(path);
+    }
+    for (name, paths) in &names {
+        assert_eq!(paths.len(), 1, "`{name}` names more than one file: {paths:?}");
+    }
+    let mut seen = 0;
+    for path in notes_in("") {
+        for part in read(&path).split("[[").skip(1) {
+            let target = part.split(['|', '#', ']']).next().unwrap();
+            assert!(!target.contains('/'), "{path}: [[{target}]] is a link by path");
+            assert!(names.contains_key(target), "{path}: [[{target}]] leads nowhere");
+            seen += 1;
+        }
+    }
+    assert!(seen > 20, "links were found: {seen}");
+}
+
+#[test]
+fn the_folders_are_those_of_the_vault_format() {
+    for folder in [
+        "00_system/models",
+        "00_system/repos",
+        "10_features/01_ideas",
+        "10_features/02_new",
+        "10_features/03_planned",
+        "10_features/04_in_progress",
+        "10_features/05_review",
+        "10_features/06_done",
+        "10_features/07_dropped",
+        "20_agents",
+        "30_policy/review-rules",
+        "40_playbooks",
+        "50_memory/repos",
+        "50_memory/lessons",
+        "50_memory/bug-museum",
+        "60_runs",
+        "70_reports",
+        "80_pull_requests",
+        "90_templates",
+    ] {
+        let prefix = format!("{folder}/");
+        assert!(files().iter().any(|path| path.starts_with(&prefix)), "`{folder}` has a file that keeps it in git");
+    }
+}
+
+#[test]
+fn every_property_has_one_obsidian_type() {
+    let types: Value = serde_json::from_str(&read(".obsidian/types.json")).unwrap();
+    let types = types["types"].as_object().unwrap();
+    let known =
+        ["text", "multitext", "number", "checkbox", "date", "datetime", "aliases", "tags"].map(Value::from);
+    assert!(types.values().all(|kind| known.contains(kind)));
+    for path in notes_in("") {
+        // A template's values are placeholders, and its properties are those of the notes made from it.
+        let template = path.starts_with("90_templates/");
+        for (key, value) in front(&path) {
+            let kind =
+                types.get(&key).unwrap_or_else(|| panic!("{path}: `{key}` has no type")).as_str().unwrap();
+            let fits = match &value {
+                Value::Null => true,
+                Value::Bool(_) => kind == "checkbox",
+                Value::Number(_) => kind == "number",
+                Value::Array(_) => ["multitext", "aliases", "tags"].contains(&kind),
+                Value::String(_) => ["text", "date", "datetime"].contains(&kind),
+                Value::Object(_) => template,
+            };
+            assert!(fits, "{path}: `{key}: {value}` is not of type {kind}");
+        }
+    }
+    for kind in ["FeatureProperties"] {
+        let schema =
+            serde_json::to_value(schemars::schema_for!(ado_vault::domain::FeatureProperties)).unwrap();
+        for key in schema["properties"].as_object().unwrap().keys() {
+            assert!(types.contains_key(key), "{kind}: `{key}` has no type");
+        }
+    }
+}
+
+#[test]
+fn the_base_has_the_three_views_and_names_only_known_properties() {
+    let base: Value = serde_yaml::from_str(&read("00_system/features.base")).unwrap();
+    let types: Value = serde_json::from_str(&read(".obsidian/types.json")).unwrap();
+    let names: Vec<&str> =
+        base["views"].as_array().unwrap().iter().map(|view| view["name"].as_str().unwrap()).collect();
+    assert_eq!(names, ["Needs me", "By stage", "All"]);
+    let known = |property: &str| match property.split_once('.') {
+        Some(("note", name)) => types["types"].get(name).is_some(),
+        Some(("formula", name)) => base["formulas"].get(name).is_some(),
+        Some(("file", name)) => ["name", "path", "folder", "ext", "mtime", "ctime"].contains(&name),
+        _ => false,
+    };
+    for view in base["views"].as_array().unwrap() {
+        assert_eq!(view["type"], "table");
+        let order = view["order"].as_array().unwrap().iter();
+        let sort = view["sort"].as_array().unwrap().iter().map(|sort| &sort["property"]);
+        let group = view.get("groupBy").map(|group| &group["property"]);
+        for property in order.chain(sort).chain(group) {
+            let property = property.as_str().unwrap();
+            assert!(known(property), "{}: {property}", view["name"]);
+        }
+    }
+    assert!(!known("note.no_such_property") && !known("status"));
+}
+
+#[test]
+fn the_canvas_is_json_canvas_1_0() {
+    let canvas: Value = serde_json::from_str(&read("00_system/pipeline.canvas")).unwrap();
+    let mut ids = BTreeSet::new();
+    for node in canvas["nodes"].as_array().unwrap() {
+        assert!(ids.insert(node["id"].as_str().unwrap()), "ids are unique");
+        for number in ["x", "y", "width", "height"] {
+            assert!(node[number].is_i64(), "{node}");
+        }
+        match node["type"].as_str().unwrap() {
+            "text" => assert!(node["text"].is_string()),
+            "file" => assert!(files().iter().any(|path| path == node["file"].as_str().unwrap()), "{node}"),
+            other => panic!("node type {other}"),
+        }
+        assert!(node.get("color").is_none_or(|color| {
+            ["1", "2", "3", "4", "5", "6"].contains(&color.as_str().unwrap())
+        }));
+    }
+    let mut edges = BTreeSet::new();
+    for edge in canvas["edges"].as_array().unwrap() {
+        assert!(edges.insert(edge["id"].as_str().unwrap()), "ids are unique");
+        for end in ["fromNode", "toNode"] {
+            assert!(ids.contains(edge[end].as_str().unwrap()), "{edge}");
+        }
+        for side in ["fromSide", "toSide"] {
+            assert!(["top", "right", "bottom", "left"].contains(&edge[side].as_str().unwrap()), "{edge}");
+        }
+    }
+}
+
+#[test]
+fn obsidians_own_files_are_json() {
+    for path in files().iter().filter(|path| path.starts_with(".obsidian/")) {
+        let _: Value = serde_json::from_str(&read(path)).unwrap_or_else(|error| panic!("{path}: {error}"));
+    }
+}
