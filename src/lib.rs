@@ -6,9 +6,11 @@
 pub mod agents;
 pub mod decide;
 pub mod domain;
+pub mod forge;
 pub mod gates;
 pub mod models;
 pub mod note;
 pub mod report;
 pub mod sandbox;
 pub mod vault;
+pub mod workspace;
