@@ -97,6 +97,12 @@ pub enum ModelError {
     /// A cap would be passed; the call was not made.
     #[error("budget: {detail}")]
     OutOfBudget { detail: String },
+    /// The chain is empty: neither the agent, nor the tier, nor the settings name a model.
+    #[error("no model is configured: {detail}")]
+    NoModel { detail: String },
+    /// Stopped from outside. The reservation of a call under way stays open and counts as spent.
+    #[error("the model call was cancelled")]
+    Cancelled,
     /// The journal could not be written; the call was not made.
     #[error("cannot record the call: {detail}")]
     Ledger { detail: String },

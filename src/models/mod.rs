@@ -2,5 +2,13 @@
 //! conversations.
 
 mod chat;
+mod estimate;
+mod provider;
+mod recording;
+mod router;
 
 pub use chat::*;
+pub use estimate::estimate;
+pub use provider::{build, build_with, install_tls};
+pub use recording::{RecordedModel, Recorder};
+pub use router::{RetryPolicy, RoutedReply, Router, chain};
