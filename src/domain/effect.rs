@@ -110,6 +110,21 @@ pub enum Effect {
     },
 }
 
+impl Effect {
+    /// Whether performing it may move a note and so change links in others.
+    pub fn moves_notes(&self) -> bool {
+        matches!(
+            self,
+            Self::Align { .. }
+                | Self::Start { .. }
+                | Self::Publish { .. }
+                | Self::Finish { .. }
+                | Self::Split { .. }
+                | Self::Advance { .. }
+        )
+    }
+}
+
 /// What a feature waits for, in the words of the `waiting_on` property, and how to unblock it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Wait {

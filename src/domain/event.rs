@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     AgentName, BranchName, ContentHash, GitId, ModelName, PullRequestRef, RepoName, RunId, Spent, Status,
-    Step, StepKey, StepOutcome, Tokens, Tool, Triage, Usd,
+    Step, StepKey, StepOutcome, Tokens, Triage, Usd,
 };
 
 /// Version of the journal's format, the `v` of each line.
@@ -71,7 +71,8 @@ pub enum Event {
     ToolCalled {
         key: StepKey,
         agent: AgentName,
-        tool: Tool,
+        /// As the model named it, known or not.
+        tool: String,
         /// Sanitised and bounded.
         input: String,
         /// Sanitised and bounded.

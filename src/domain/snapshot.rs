@@ -71,6 +71,13 @@ pub struct Snapshot {
 }
 
 impl Snapshot {
+    /// The next free number of a feature id with the settings' prefix.
+    pub fn next_feature_number(&self) -> u64 {
+        let ids = self.features.iter().filter_map(|view| view.feature.id.as_ref());
+        let ours = ids.filter(|id| id.prefix() == self.config.settings.id_prefix);
+        ours.map(FeatureId::number).max().unwrap_or(0) + 1
+    }
+
     pub fn feature(&self, id: &FeatureId) -> Option<&FeatureView> {
         self.features.iter().find(|view| view.feature.id.as_ref() == Some(id))
     }
