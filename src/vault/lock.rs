@@ -1,21 +1,134 @@
-//! stub
+//! Who may write the vault now, and who works on it for longer: advisory locks on files under `.ado/`.
+//!
+//! The kernel frees a lock when its process ends, so a dead holder never blocks anyone; the file's text (process id,
+//! start time, what it does) only tells people who holds it. Does not know what is written under a lock.
+
+use std::fs::{self, File, OpenOptions, TryLockError};
+use std::io::{Read, Seek, SeekFrom, Write};
+use std::path::{Path, PathBuf};
+use std::thread::sleep;
+use std::time::{Duration, Instant};
+
 use super::{Vault, VaultError};
+
+const WRITE_WAIT: Duration = Duration::from_secs(10);
+/// How long a taken watch lock is tried again: a moment, because asking for the holder takes it for an instant.
+const WATCH_WAIT: Duration = Duration::from_millis(300);
+
+/// One write transaction on the vault. Released when dropped.
+#[derive(Debug)]
 pub struct VaultLock {
-    _private: (),
+    _file: File,
 }
+
 impl VaultLock {
-    pub fn acquire(_vault: &Vault) -> Result<Self, VaultError> {
-        Ok(Self { _private: () })
+    /// Waits up to ten seconds for the lock.
+    ///
+    /// # Errors
+    /// [`VaultError::LockTimeout`] names the holder.
+    pub fn acquire(vault: &Vault) -> Result<Self, VaultError> {
+        let path = private_folder(vault)?.join("lock");
+        match take(&path, WRITE_WAIT, "writing")? {
+            Ok(file) => Ok(Self { _file: file }),
+            Err(holder) => Err(VaultError::LockTimeout {
+                seconds: WRITE_WAIT.as_secs(),
+                holder: holder
+                    .map_or("an unknown process".to_owned(), |(pid, what)| format!("process {pid}, {what}")),
+            }),
+        }
     }
 }
+
+/// The right to run an engine on the vault; held for the engine's life and released when dropped.
+#[derive(Debug)]
 pub struct WatchLock {
-    _private: (),
+    file: File,
 }
+
 impl WatchLock {
-    pub fn acquire(_vault: &Vault, _what: &str) -> Result<Self, VaultError> {
-        Ok(Self { _private: () })
+    /// `what` says to others what this process does: `watch`, `run`.
+    ///
+    /// # Errors
+    /// [`VaultError::Held`] when another process has it.
+    pub fn acquire(vault: &Vault, what: &str) -> Result<Self, VaultError> {
+        let path = private_folder(vault)?.join("watch.lock");
+        match take(&path, WATCH_WAIT, what)? {
+            Ok(file) => Ok(Self { file }),
+            Err(holder) => {
+                let (pid, what) = holder.unwrap_or((0, "unknown".to_owned()));
+                Err(VaultError::Held { pid, what })
+            }
+        }
     }
-    pub fn holder(_vault: &Vault) -> Option<(u32, String)> {
-        None
+
+    /// Process id and purpose of the engine that works on the vault now.
+    pub fn holder(vault: &Vault) -> Option<(u32, String)> {
+        let mut file = File::open(vault.root().join(".ado/watch.lock")).ok()?;
+        match file.try_lock_shared() {
+            Err(TryLockError::WouldBlock) => read_holder(&mut file).or(Some((0, "unknown".to_owned()))),
+            _ => None,
+        }
     }
+}
+
+impl Drop for WatchLock {
+    fn drop(&mut self) {
+        // A clean end leaves no name behind; should it fail, the kernel's release is what counts.
+        let _ = self.file.set_len(0);
+    }
+}
+
+/// `.ado/`, made if missing and kept out of git.
+pub(crate) fn private_folder(vault: &Vault) -> Result<PathBuf, VaultError> {
+    let folder = vault.root().join(".ado");
+    fs::create_dir_all(&folder).map_err(|source| VaultError::io("make", &folder, source))?;
+    let ignore = folder.join(".gitignore");
+    if !ignore.exists() {
+        fs::write(&ignore, "*\n").map_err(|source| VaultError::io("write", &ignore, source))?;
+    }
+    Ok(folder)
+}
+
+type Holder = Option<(u32, String)>;
+
+fn take(path: &Path, wait: Duration, what: &str) -> Result<Result<File, Holder>, VaultError> {
+    let failed = |source| VaultError::io("lock", path, source);
+    let mut options = OpenOptions::new();
+    let mut file = options.read(true).write(true).create(true).truncate(false).open(path).map_err(failed)?;
+    let until = Instant::now() + wait;
+    let mut pause = Duration::from_millis(1);
+    loop {
+        match file.try_lock() {
+            Ok(()) => break,
+            Err(TryLockError::Error(source)) => return Err(failed(source)),
+            Err(TryLockError::WouldBlock) if Instant::now() >= until => {
+                return Ok(Err(read_holder(&mut file)));
+            }
+            Err(TryLockError::WouldBlock) => {
+                sleep(pause);
+                pause = (pause * 2).min(Duration::from_millis(25));
+            }
+        }
+    }
+    let text = format!("{} {} {what}\n", std::process::id(), start_time());
+    file.set_len(0).map_err(failed)?;
+    file.seek(SeekFrom::Start(0)).map_err(failed)?;
+    file.write_all(text.as_bytes()).map_err(failed)?;
+    Ok(Ok(file))
+}
+
+fn read_holder(file: &mut File) -> Holder {
+    let mut text = String::new();
+    file.seek(SeekFrom::Start(0)).ok()?;
+    file.take(4096).read_to_string(&mut text).ok()?;
+    let mut words = text.trim().splitn(3, ' ');
+    let pid = words.next()?.parse().ok()?;
+    Some((pid, words.nth(1).unwrap_or("unknown").to_owned()))
+}
+
+/// Start of this process in clock ticks since boot where the system tells (Linux), else 0.
+fn start_time() -> u64 {
+    let stat = fs::read_to_string("/proc/self/stat").unwrap_or_default();
+    let after_name = stat.rsplit_once(')').map_or("", |(_, rest)| rest);
+    after_name.split_whitespace().nth(19).and_then(|ticks| ticks.parse().ok()).unwrap_or(0)
 }

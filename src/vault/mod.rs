@@ -5,9 +5,12 @@
 
 mod error;
 mod folders;
+mod foreign;
 mod history;
 mod journal;
+mod kept;
 mod lock;
+mod place;
 mod relocate;
 mod root;
 mod scan;
@@ -19,10 +22,11 @@ pub use error::{StoreError, VaultError};
 pub use folders::Folders;
 pub use history::{CommitMessage, CommittedFeature, History, Pulled, Pushed};
 pub use journal::{Journal, all_runs, read_journal, runs_of, write_transcript};
+pub use kept::sweep_kept;
 pub use lock::{VaultLock, WatchLock};
 pub use relocate::{Moved, move_note};
 pub use root::Vault;
 pub use scan::{Scan, ScannedNote, Scanner};
-pub use store::{Created, Edited, create, edit, sweep_kept, write_projection};
+pub use store::{Created, Edited, create, edit, write_projection};
 pub use template::{InitReport, RepositoryState, init};
 pub use watch::{Look, Watch};

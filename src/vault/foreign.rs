@@ -1,0 +1,83 @@
+//! Names that other programs put into a vault: sync temporary files to pass over, conflict copies to report.
+//!
+//! Judges names alone; does not read files.
+
+use std::sync::LazyLock;
+
+use regex::Regex;
+
+/// What a file name in the vault stands for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum FileKind {
+    Note,
+    /// A second version of a note that a sync program (named) or ado made.
+    ConflictCopy(&'static str),
+    /// `Name 2.md`: a conflict copy by iCloud when `Name.md` beside it is the same feature.
+    MaybeNumberedCopy,
+    /// Not a note: hidden, temporary, or of another type.
+    Other,
+}
+
+/// Folders below which nothing is a note.
+pub(crate) fn is_ignored_folder(name: &str) -> bool {
+    name.starts_with('.') || name == "node_modules"
+}
+
+pub(crate) fn kind_of(name: &str) -> FileKind {
+    static SYNCTHING: LazyLock<Regex> = LazyLock::new(|| {
+        Regex::new(r"\.sync-conflict-\d{8}-\d{6}(-[A-Z0-9]+)?\.md$").expect("a literal pattern is valid")
+    });
+    static COPY: LazyLock<Regex> = LazyLock::new(|| {
+        Regex::new(r"(?i)\((?:[^()]*\s)?conflict(?:ed copy|ed| copy)?(?:\s[^()]*)?\)\.md$")
+            .expect("a literal pattern is valid")
+    });
+    static NUMBERED: LazyLock<Regex> =
+        LazyLock::new(|| Regex::new(r". \d{1,2}\.md$").expect("a literal pattern is valid"));
+    if !name.ends_with(".md") || name.starts_with(['.', '~']) {
+        FileKind::Other
+    } else if SYNCTHING.is_match(name) {
+        FileKind::ConflictCopy("Syncthing")
+    } else if name == "conflict-files-obsidian-git.md" {
+        FileKind::ConflictCopy("obsidian-git")
+    } else if COPY.is_match(name) {
+        FileKind::ConflictCopy("a sync program")
+    } else if NUMBERED.is_match(name) {
+        FileKind::MaybeNumberedCopy
+    } else {
+        FileKind::Note
+    }
+}
+
+/// `Name.md` of `Name 2.md`.
+pub(crate) fn without_copy_number(path: &str) -> Option<String> {
+    path.strip_suffix(".md")?.rsplit_once(' ').map(|(name, _)| format!("{name}.md"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn conflict_copies_are_told_from_notes() {
+        let copies = [
+            "FR-001 A.sync-conflict-20261121-113000-ABCDEF7.md",
+            "FR-001 A (Conflicted copy Laptop 202611211130).md",
+            "FR-001 A (Ann's conflicted copy 2026-11-21).md",
+            "FR-001 A (conflicted copy 2026-11-21 113000).md",
+            "FR-001 A (conflict).md",
+            "conflict-files-obsidian-git.md",
+        ];
+        for name in copies {
+            assert!(matches!(kind_of(name), FileKind::ConflictCopy(_)), "{name}");
+        }
+        for name in
+            ["FR-001 Conflict resolution.md", "FR-002 (a conflict of interest?) x.md", "A.md", "Phase 12a.md"]
+        {
+            assert_eq!(kind_of(name), FileKind::Note, "{name}");
+        }
+        assert_eq!(kind_of("FR-001 A 2.md"), FileKind::MaybeNumberedCopy);
+        for name in [".A.md", "~$A.md", "A.md.tmp", "A.md~", "~syncthing~A.md.tmp", "A.txt", ".A.md.icloud"] {
+            assert_eq!(kind_of(name), FileKind::Other, "{name}");
+        }
+    }
+}

@@ -1,0 +1,124 @@
+//! Putting a whole file in its place at once: synced temporary files, exchange, placing without replacing.
+//!
+//! Does not know what the files mean and never decides who wins.
+
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, Write};
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt, PermissionsExt};
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use rustix::fs::{CWD, RenameFlags, renameat_with};
+use rustix::io::Errno;
+
+use super::VaultError;
+use super::root::is_absent;
+
+/// Temporary files begin with this, so that scans, Obsidian and people do not see them.
+const TEMPORARY: &str = ".ado-tmp-";
+
+/// A name that no other call of any process of this machine makes.
+pub(crate) fn unique_name() -> String {
+    static NEXT: AtomicU64 = AtomicU64::new(0);
+    let nanos = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_nanos());
+    format!("{nanos}-{}-{}", std::process::id(), NEXT.fetch_add(1, Ordering::Relaxed))
+}
+
+/// The place of a temporary file beside `target`.
+pub(crate) fn beside(target: &Path) -> PathBuf {
+    target.with_file_name(format!("{TEMPORARY}{}", unique_name()))
+}
+
+/// Writes and syncs a new file. With `like`, its permissions, and where allowed its owner, are taken over.
+pub(crate) fn write_synced(path: &Path, bytes: &[u8], like: Option<&fs::Metadata>) -> Result<(), VaultError> {
+    let failed = |source| VaultError::io("write", path, source);
+    let mode = like.map_or(0o666, |metadata| metadata.permissions().mode() & 0o7777);
+    let write = || -> io::Result<()> {
+        let mut file = OpenOptions::new().write(true).create_new(true).mode(mode).open(path)?;
+        file.write_all(bytes)?;
+        if let Some(metadata) = like {
+            file.set_permissions(fs::Permissions::from_mode(mode))?;
+            let made = file.metadata()?;
+            if (made.uid(), made.gid()) != (metadata.uid(), metadata.gid()) {
+                // Only root may give files away; anyone else goes on as the owner.
+                let _ = std::os::unix::fs::fchown(&file, Some(metadata.uid()), Some(metadata.gid()));
+            }
+        }
+        file.sync_all()
+    };
+    write().map_err(|source| {
+        // A half-written temporary file serves nobody; the first error is the one to report.
+        let _ = fs::remove_file(path);
+        failed(source)
+    })
+}
+
+/// Swaps two files atomically. `false` when the file system cannot.
+pub(crate) fn exchange(one: &Path, other: &Path) -> Result<bool, VaultError> {
+    match renameat_with(CWD, one, CWD, other, RenameFlags::EXCHANGE) {
+        Ok(()) => Ok(true),
+        Err(Errno::INVAL | Errno::NOSYS | Errno::OPNOTSUPP) => Ok(false),
+        Err(error) => Err(VaultError::io("exchange", other, error.into())),
+    }
+}
+
+/// Renames without ever replacing. `false` when something is at `to`.
+pub(crate) fn rename_new(from: &Path, to: &Path) -> Result<bool, VaultError> {
+    match renameat_with(CWD, from, CWD, to, RenameFlags::NOREPLACE) {
+        Ok(()) => Ok(true),
+        Err(Errno::EXIST) => Ok(false),
+        Err(Errno::INVAL | Errno::NOSYS | Errno::OPNOTSUPP) => link_new(from, to),
+        Err(error) => Err(VaultError::io("move", from, error.into())),
+    }
+}
+
+/// The same by a hard link, which never replaces either.
+pub(crate) fn link_new(from: &Path, to: &Path) -> Result<bool, VaultError> {
+    match fs::hard_link(from, to) {
+        Ok(()) => {}
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => return Ok(false),
+        Err(source) => return Err(VaultError::io("move", from, source)),
+    }
+    fs::remove_file(from).map_err(|source| VaultError::io("move", from, source))?;
+    Ok(true)
+}
+
+/// Replaces or makes `path` with these bytes, synced, at once. Only for files that ado alone writes.
+pub(crate) fn replace(path: &Path, bytes: &[u8]) -> Result<(), VaultError> {
+    let temporary = beside(path);
+    write_synced(&temporary, bytes, None)?;
+    fs::rename(&temporary, path).map_err(|source| {
+        let _ = fs::remove_file(&temporary);
+        VaultError::io("write", path, source)
+    })?;
+    sync_folder(path)
+}
+
+/// Makes the folders above `path`.
+pub(crate) fn make_parents(path: &Path) -> Result<(), VaultError> {
+    match path.parent() {
+        Some(parent) => fs::create_dir_all(parent).map_err(|source| VaultError::io("make", parent, source)),
+        None => Ok(()),
+    }
+}
+
+/// Makes a rename in the folder of `path` last through a power cut.
+pub(crate) fn sync_folder(path: &Path) -> Result<(), VaultError> {
+    let Some(parent) = path.parent() else { return Ok(()) };
+    let synced = File::open(parent).and_then(|folder| folder.sync_all());
+    match synced {
+        Ok(()) => Ok(()),
+        // Some network file systems cannot sync a folder.
+        Err(error) if matches!(error.raw_os_error(), Some(libc::EINVAL | libc::ENOTSUP)) => Ok(()),
+        Err(source) => Err(VaultError::io("sync", parent, source)),
+    }
+}
+
+/// Removes a file that may be gone already.
+pub(crate) fn remove(path: &Path) -> Result<(), VaultError> {
+    match fs::remove_file(path) {
+        Err(error) if !is_absent(&error) => Err(VaultError::io("remove", path, error)),
+        _ => Ok(()),
+    }
+}
