@@ -1,19 +1,34 @@
 //! Every rule, pure: what should happen next, and why.
 //!
 //! `decide` turns a snapshot into a plan: at most one effect per feature, a reason for every effect and every wait.
-//! Knows no files, processes, clocks or randomness; time is a field of the snapshot.
+//! One file holds one rule: which notes can be acted on (`intake`), who wins between folder and `status` (`drift`),
+//! what a human's move means (`moves`), what may start (`eligibility`, `dependencies`, `queue`), how a run goes on
+//! (`pipeline`, `steps`, `rounds`, `approvals`, `splitting`, `shepherd`) and what stops it (`brakes`). Knows no files,
+//! processes, clocks or randomness; time is a field of the snapshot.
 
+mod approvals;
+mod brakes;
 mod complexity;
+mod dependencies;
+mod drift;
+mod eligibility;
+mod estimate;
+mod instruction;
+mod intake;
+mod look;
 mod models;
+mod moves;
+mod next;
+mod pipeline;
+mod queue;
+mod risk;
+mod rounds;
+mod shepherd;
 mod spending;
-
-use crate::domain::{Plan, Snapshot};
+mod splitting;
+mod steps;
 
 pub use complexity::triage;
+pub use look::decide;
 pub use models::pick_models;
 pub use spending::caps_for;
-
-/// What should happen next.
-pub fn decide(snapshot: &Snapshot) -> Plan {
-    Plan { decisions: vec![], problems: snapshot.config.problems.clone() }
-}

@@ -1,0 +1,175 @@
+//! What stops a run until a human lets it go on. A brake looks only at what came after the last resume.
+//!
+//! Does not know budgets (`spending`) or failing steps (`steps`).
+
+use similar::TextDiff;
+
+use super::next::{Next, plain};
+use super::rounds;
+use crate::domain::{
+    Brake, Effect, FeatureView, GateKind, GateResult, RunState, Severity, Snapshot, Step, StepTry,
+};
+
+/// Two errors at least this alike are the same one.
+const SAME: f32 = 0.9;
+/// How often in a row the same error stops a run.
+const SAME_ERROR_TIMES: usize = 3;
+/// Errors of one gate run that are compared; more say nothing new.
+const COMPARED: usize = 20;
+
+pub(super) type Pulled = (Brake, String);
+
+pub(super) fn pull(run: &RunState, brake: Brake, detail: String) -> Next {
+    let reason = format!("{brake}: {detail}");
+    Next::act(Effect::Brake { run: run.id.clone(), brake, detail }, reason)
+}
+
+/// A braked run waits until a human lets it go on; `None` where no brake is set.
+pub(super) fn held(view: &FeatureView, run: &RunState) -> Option<Next> {
+    let (brake, detail) = run.brake.as_ref()?;
+    let feature = &view.feature;
+    if feature.properties.approved == Some(true) {
+        // What the human answered in the note after the run began is passed on; older notes are part of the request.
+        let notes = feature.sections.notes.trim();
+        let answered = run.request != feature.request_hash() && !notes.is_empty();
+        let words = if answered { vec![notes.to_owned()] } else { vec![] };
+        return Some(Next::act(
+            Effect::Resume { run: run.id.clone(), by: view.last_author.clone(), words },
+            format!("a human let it go on after: {brake}"),
+        ));
+    }
+    let why = format!("stopped by a brake: {brake}: {}", plain(detail));
+    let unblock = format!(
+        "answer under `Notes` and tick `approved`, or run `ado-vault approve {}`; or move the note back to \
+         `planned` to stop",
+        feature.label()
+    );
+    Some(match brake {
+        Brake::Budget => Next::ask_on("budget", why, format!("raise the budget, then {unblock}")),
+        _ => Next::ask(&format!("{brake}: {detail}"), why, unblock),
+    })
+}
+
+/// Minutes of work since the last resume against the settings' limit.
+pub(super) fn wall_time(snapshot: &Snapshot, run: &RunState) -> Option<Pulled> {
+    let limit = snapshot.config.settings.run_minutes;
+    let recent = run.tries.get(run.since_resume.tries..).unwrap_or_default();
+    let seconds: i64 = recent.iter().map(worked).sum();
+    let minutes = u64::try_from(seconds / 60).unwrap_or(0);
+    (minutes >= limit).then(|| (Brake::WallTime, format!("{minutes} of {limit} minutes worked")))
+}
+
+/// Seconds of a step that ended. When an interrupted one ended is not known; it counts nothing.
+fn worked(step: &StepTry) -> i64 {
+    step.ended.map_or(0, |ended| ended.duration_since(step.started).as_secs().max(0))
+}
+
+/// Size of the diff and edits that undo each other, after a change.
+pub(super) fn after_change(snapshot: &Snapshot, run: &RunState) -> Option<Pulled> {
+    let recent = run.changes.get(run.since_resume.changes..).unwrap_or_default();
+    let (_, change) = recent.last()?;
+    let policy = &snapshot.config.approvals;
+    let accepted = run.since_resume.changes.checked_sub(1).and_then(|index| run.changes.get(index));
+    let (seen_lines, seen_files) =
+        accepted.map_or((0, 0), |(_, change)| (change.lines(), change.files.len() as u64));
+    let (lines, files) = (change.lines(), change.files.len() as u64);
+    if lines > policy.max_diff_lines.max(seen_lines) {
+        let detail = format!("{lines} changed lines, at most {} without a human", policy.max_diff_lines);
+        return Some((Brake::DiffTooLarge, detail));
+    }
+    if files > policy.max_diff_files.max(seen_files) {
+        let detail = format!("{files} changed files, at most {} without a human", policy.max_diff_files);
+        return Some((Brake::DiffTooLarge, detail));
+    }
+    let mut trees: Vec<&str> = recent.iter().map(|(_, change)| change.tree.as_str()).collect();
+    trees.dedup();
+    let (last, earlier) = trees.split_last()?;
+    earlier
+        .contains(last)
+        .then(|| (Brake::BackAndForth, "the files are again as they were in an earlier round".to_owned()))
+}
+
+/// The coder left everything as it was for the second time.
+pub(super) fn idle(run: &RunState) -> Option<Pulled> {
+    let first = run.since_resume.changes;
+    let idle = (first..run.changes.len())
+        .filter(|index| run.changes[*index].0.step == Step::Code && rounds::is_idle(run, *index))
+        .count();
+    (idle >= 2).then(|| (Brake::NoChange, format!("the coder changed nothing {idle} times")))
+}
+
+/// Before another fix round: the same error again and again, no progress, too many rounds.
+pub(super) fn before_fix(snapshot: &Snapshot, run: &RunState) -> Option<Pulled> {
+    if let Some(error) = repeated(run, SAME_ERROR_TIMES) {
+        return Some((Brake::SameError, plain(&error)));
+    }
+    if stalls(run) >= 2 {
+        let detail = "two rounds changed neither the files nor any check, finding or criterion";
+        return Some((Brake::NoProgress, detail.to_owned()));
+    }
+    let (fixes, limit) = (rounds::fixes(run), snapshot.config.settings.max_rounds as usize);
+    (fixes >= limit).then(|| (Brake::MaxRounds, format!("{fixes} of {limit} fix rounds used")))
+}
+
+/// Whether the round before already showed signs of what `before_fix` stops: another approach is due.
+pub(super) fn is_stuck(run: &RunState, round: u32) -> bool {
+    let judged = rounds::judged(run);
+    judged.last() == Some(&round) && (repeated(run, 2).is_some() || stalled(run, &judged))
+}
+
+fn stalled(run: &RunState, judged: &[u32]) -> bool {
+    matches!(judged, [.., before, last] if rounds::progress(run, *before) == rounds::progress(run, *last))
+}
+
+/// Rounds that left the progress as it was.
+fn stalls(run: &RunState) -> usize {
+    let judged = rounds::judged(run);
+    (2..=judged.len()).filter(|count| stalled(run, &judged[..*count])).count()
+}
+
+/// An error of the last round that also stood in each of the `times - 1` rounds before it.
+fn repeated(run: &RunState, times: usize) -> Option<String> {
+    let judged = rounds::judged(run);
+    let recent = judged.get(judged.len().checked_sub(times)?..)?;
+    let errors: Vec<Vec<String>> = recent.iter().map(|round| errors(run, *round)).collect();
+    let (last, before) = errors.split_last()?;
+    last.iter()
+        .find(|error| before.iter().all(|round| round.iter().any(|other| is_same(error, other))))
+        .cloned()
+}
+
+/// What must be mended after a round, one text each.
+fn errors(run: &RunState, round: u32) -> Vec<String> {
+    let gates = rounds::gates(run, round).unwrap_or_default();
+    let review = rounds::review(run, round);
+    let findings = review.into_iter().flat_map(|review| &review.findings);
+    let findings = findings.filter(|finding| finding.severity == Severity::Error);
+    let rules = rounds::rule_errors(run, round);
+    gates
+        .iter()
+        .filter(|gate| rounds::failed(gate))
+        .flat_map(gate_errors)
+        .chain(findings.map(|finding| finding.fingerprint()))
+        .chain(rules.into_iter().map(|finding| finding.fingerprint()))
+        .take(COMPARED)
+        .collect()
+}
+
+/// Fingerprints of the tool's errors; where its output was not understood, the output itself without digits.
+fn gate_errors(gate: &GateResult) -> Vec<String> {
+    if gate.diagnostics.iter().any(|diagnostic| diagnostic.severity == Severity::Error) {
+        return gate.fingerprints();
+    }
+    let tail: String = gate.tail.chars().rev().take(400).filter(|c| !c.is_ascii_digit()).collect();
+    vec![format!("{}|{}", gate.name, tail.chars().rev().collect::<String>())]
+}
+
+fn is_same(one: &str, other: &str) -> bool {
+    one == other || TextDiff::from_chars(one, other).ratio() >= SAME
+}
+
+/// Kinds of gates that the policy demands and that did not pass.
+pub(super) fn missing_gates(snapshot: &Snapshot, gates: &[GateResult]) -> Vec<GateKind> {
+    let required = snapshot.config.gates.required.iter().copied();
+    required.filter(|kind| !gates.iter().any(|gate| gate.kind == *kind && gate.passed())).collect()
+}

@@ -1,0 +1,82 @@
+//! Which notes can be acted on at all: readable, with an id of their own, not just being typed.
+//!
+//! Does not know what is done with them afterwards.
+
+use std::collections::BTreeMap;
+
+use super::next::{Next, plain};
+use crate::domain::{Diagnostic, Effect, Feature, FeatureId, FeatureView, Snapshot, Status};
+
+/// Notes by id, for finding ids given twice.
+pub(super) type Holders<'a> = BTreeMap<&'a FeatureId, Vec<&'a FeatureView>>;
+
+pub(super) fn holders(snapshot: &Snapshot) -> Holders<'_> {
+    let mut holders = Holders::new();
+    for view in &snapshot.features {
+        if let Some(id) = &view.feature.id {
+            holders.entry(id).or_default().push(view);
+        }
+    }
+    holders
+}
+
+/// Why a note cannot be acted on now; `None` where it can.
+pub(super) fn obstacle(view: &FeatureView, holders: &Holders) -> Option<Next> {
+    if view.settling {
+        return Some(Next::rest("still being edited"));
+    }
+    if let Some(error) = first_error(&view.feature) {
+        let place = if error.line > 0 { format!("line {}: ", error.line) } else { String::new() };
+        return Some(Next::ask(
+            &error.message,
+            plain(&format!("{place}{} [{}]", error.message, error.code)),
+            plain(&error.remedy),
+        ));
+    }
+    let same = holders.get(view.feature.id.as_ref()?)?;
+    let other = same.iter().find(|other| other.feature.path != view.feature.path)?;
+    Some(Next::ask(
+        &format!("id {} is used twice", view.feature.label()),
+        format!("`{}` has the same id", plain(other.feature.path.as_str())),
+        "give one of the two notes another `id`",
+    ))
+}
+
+fn first_error(feature: &Feature) -> Option<&Diagnostic> {
+    feature.diagnostics.iter().find(|diagnostic| diagnostic.is_error())
+}
+
+/// Hands out the next free ids.
+pub(super) struct FreeIds {
+    prefix: String,
+    next: u64,
+}
+
+impl FreeIds {
+    pub(super) fn of(snapshot: &Snapshot) -> Self {
+        let prefix = snapshot.config.settings.id_prefix.clone();
+        let used = snapshot.features.iter().filter_map(|view| view.feature.id.as_ref());
+        let highest = used.filter(|id| id.prefix() == prefix).map(FeatureId::number).max().unwrap_or(0);
+        Self { prefix, next: highest.saturating_add(1) }
+    }
+
+    /// Gives a note outside `ideas` its id; `None` where it has one or needs none.
+    pub(super) fn assign(&mut self, view: &FeatureView) -> Option<Next> {
+        let feature = &view.feature;
+        if feature.id.is_some() || matches!(feature.folder, None | Some(Status::Ideas)) {
+            return None;
+        }
+        Some(match FeatureId::new(&self.prefix, self.next) {
+            Ok(id) => {
+                self.next = self.next.saturating_add(1);
+                let reason = format!("the note has no id; `{id}` is the next free one");
+                Next::act(Effect::AssignId { path: feature.path.clone(), id }, reason)
+            }
+            Err(error) => Next::ask(
+                "no id can be given",
+                plain(&error.to_string()),
+                "set `id_prefix` in `00_system/Settings.md` to upper-case letters and digits, such as `FR`",
+            ),
+        })
+    }
+}

@@ -1,0 +1,73 @@
+//! One look: every feature judged by the rules in their order, then the free places given to the queue.
+//!
+//! Does not contain rules itself.
+
+use super::dependencies::Dependencies;
+use super::eligibility::{self, Gatekeeper};
+use super::intake::{self, FreeIds};
+use super::next::{Next, plain};
+use super::queue::{self, Slots};
+use super::{drift, moves};
+use crate::domain::{Decision, DecisionKind, Feature, FeatureView, Plan, Snapshot, Status};
+
+/// What should happen next: at most one effect per feature, in the order of ids, notes without one last.
+pub fn decide(snapshot: &Snapshot) -> Plan {
+    let mut views: Vec<&FeatureView> = snapshot.features.iter().collect();
+    views.sort_by_key(|view| order(&view.feature));
+
+    let holders = intake::holders(snapshot);
+    let mut ids = FreeIds::of(snapshot);
+    let dependencies = Dependencies::of(snapshot);
+    let gatekeeper = Gatekeeper::of(snapshot, &dependencies);
+    let mut judged: Vec<(&FeatureView, Next)> = views
+        .into_iter()
+        .map(|view| {
+            let next = intake::obstacle(view, &holders)
+                .or_else(|| drift::settle(view))
+                .or_else(|| ids.assign(view))
+                .unwrap_or_else(|| judge(snapshot, &gatekeeper, view));
+            (view, next)
+        })
+        .collect();
+    queue::admit(snapshot, Slots::of(snapshot), &mut judged);
+
+    Plan {
+        decisions: judged.into_iter().map(|(view, next)| decision(view, next)).collect(),
+        problems: snapshot.config.problems.clone(),
+    }
+}
+
+/// The rules for a note that is readable, settled and has its id.
+fn judge(snapshot: &Snapshot, gatekeeper: &Gatekeeper, view: &FeatureView) -> Next {
+    if let Some(next) = moves::follow(snapshot, view) {
+        return next;
+    }
+    match view.feature.folder {
+        Some(Status::Planned) => gatekeeper.admit(view),
+        Some(Status::New) => eligibility::advance(snapshot, view),
+        Some(Status::Ideas) | None => Next::rest("an idea; move it to `planned` to have it done"),
+        Some(Status::Done) => Next::rest("done"),
+        Some(Status::Dropped) => Next::rest("dropped"),
+        Some(Status::InProgress | Status::Review) => {
+            Next::rest("moved by hand; ado did not start it; move it to `planned` to have it done")
+        }
+    }
+}
+
+fn order(feature: &Feature) -> (bool, String, u64, &str) {
+    let (prefix, number) =
+        feature.id.as_ref().map_or((String::new(), 0), |id| (id.prefix().to_owned(), id.number()));
+    (feature.id.is_none(), prefix, number, feature.path.as_str())
+}
+
+fn decision(view: &FeatureView, next: Next) -> Decision {
+    let (verdict, reason) = match next {
+        Next::Do { effect, reason } => (DecisionKind::Do { effect }, reason),
+        Next::Wait(wait) => {
+            let reason = wait.why.clone();
+            (DecisionKind::Wait { wait }, reason)
+        }
+        Next::Rest { reason } | Next::Ready { reason, .. } => (DecisionKind::Rest, reason),
+    };
+    Decision { feature: plain(view.feature.label()), path: view.feature.path.clone(), verdict, reason }
+}

@@ -1,0 +1,135 @@
+//! A run whose pull request is open: merged by a human's word or by policy, reworked on comments, finished when its
+//! commits are reachable from the target branch.
+//!
+//! Does not talk to a forge.
+
+use super::next::{Next, plain};
+use super::{brakes, moves};
+use crate::domain::{
+    Effect, FeatureView, Level, MergePolicy, PullRequestState, PullRequestView, RunEnd, RunState, Snapshot,
+    Status,
+};
+
+/// The note lies in `review` and its run is live.
+pub(super) fn next(snapshot: &Snapshot, view: &FeatureView, run: &RunState) -> Next {
+    if let Some(next) = moves::at_work(view, run).or_else(|| brakes::held(view, run)) {
+        return next;
+    }
+    let Some(pr) = &run.pr else {
+        return Next::ask(
+            "no pull request yet",
+            "the note was moved to `review` before its run had a pull request",
+            "move the note back to `in_progress` to go on, or to `planned` to stop",
+        );
+    };
+    let Some(seen) = &view.pull_request else {
+        return Next::rest("the pull request was not looked at yet");
+    };
+    if let Some(next) = landed(run, seen) {
+        return next;
+    }
+    if !run.words.is_empty() {
+        return Next::act(
+            Effect::Advance { path: view.feature.path.clone(), to: Status::InProgress },
+            "review comments are being worked on",
+        );
+    }
+    let merge = |reason: &str| Next::act(Effect::Merge { run: run.id.clone() }, reason);
+    if seen.merge_requested {
+        return merge("a human asked for the merge");
+    }
+    if seen.state == PullRequestState::Closed {
+        return Next::ask(
+            "pull request closed",
+            format!("{pr} was closed without a merge"),
+            "open it again, or move the note to `dropped` or back to `planned`",
+        );
+    }
+    if !seen.comments.is_empty() {
+        return resume(run, seen);
+    }
+    let approved = run.review.as_ref().is_some_and(|review| review.approves());
+    let low_risk = run.triage.as_ref().is_some_and(|triage| triage.risk == Level::Low);
+    if snapshot.config.approvals.merge == MergePolicy::LowRisk && low_risk && approved {
+        return merge("the risk is low, the review approves, and the policy merges such changes");
+    }
+    Next::ask_on(
+        "merge",
+        format!("{pr} is ready and waits for a human"),
+        format!("tick `merge` in {} or move the note to `done`", plain(&pr.link)),
+    )
+}
+
+/// The note lies in `in_progress` again although its pull request is up to date: a human wants it reworked.
+pub(super) fn rework(view: &FeatureView, run: &RunState) -> Next {
+    let Some(seen) = &view.pull_request else {
+        return Next::rest("the pull request was not looked at yet");
+    };
+    if let Some(next) = landed(run, seen) {
+        return next;
+    }
+    if !seen.comments.is_empty() {
+        return resume(run, seen);
+    }
+    let link = run.pr.as_ref().map_or_else(String::new, |pr| plain(&pr.link));
+    Next::ask(
+        "what to change",
+        "the note was moved back for rework, and its pull request has no new comment",
+        format!("write a comment in {link}, or move the note to `review`"),
+    )
+}
+
+/// A human moved the note to `done` while its pull request is open: that is the word to merge.
+pub(super) fn merge_for_human(view: &FeatureView, run: &RunState, why: &str) -> Next {
+    if let Some(next) = brakes::held(view, run) {
+        return next;
+    }
+    let Some(seen) = &view.pull_request else {
+        return Next::rest("the pull request was not looked at yet");
+    };
+    if let Some(next) = landed(run, seen) {
+        return next;
+    }
+    match seen.state {
+        PullRequestState::Closed => Next::act(
+            Effect::End { run: run.id.clone(), result: RunEnd::Accepted, detail: why.to_owned() },
+            format!("{why}; its pull request is closed"),
+        ),
+        _ => Next::act(Effect::Merge { run: run.id.clone() }, why),
+    }
+}
+
+/// What follows from a merge that was made; `None` where there was none.
+fn landed(run: &RunState, seen: &PullRequestView) -> Option<Next> {
+    if seen.reachable {
+        let detail = format!("`{}` has the commits", run.target_branch.as_str());
+        let reason = format!("merged: {detail}");
+        let effect = Effect::Finish { run: run.id.clone(), result: RunEnd::Merged, detail };
+        return Some(Next::act(effect, reason));
+    }
+    if run.pending.contains_key("merge") {
+        return Some(Next::act(
+            Effect::Merge { run: run.id.clone() },
+            "the merge was interrupted; it is completed",
+        ));
+    }
+    (run.merged.is_some() || seen.state == PullRequestState::Merged).then(|| {
+        Next::pause(
+            "merge",
+            format!("merged, but `{}` does not have the commits yet", run.target_branch.as_str()),
+            "wait until the merge reaches the target branch",
+        )
+    })
+}
+
+fn resume(run: &RunState, seen: &PullRequestView) -> Next {
+    let reason = format!("{} review comments are to be answered", seen.comments.len());
+    Next::act(
+        Effect::Resume {
+            run: run.id.clone(),
+            by: "review comments".to_owned(),
+            words: seen.comments.clone(),
+        },
+        reason,
+    )
+}
