@@ -2,8 +2,18 @@
 //!
 //! Does not know runs, rounds or what becomes of a failure.
 
+mod clean;
+mod detect;
 mod error;
+mod parse;
+mod resolve;
+mod run;
+mod secrets;
 mod spec;
 
+pub use detect::detect;
 pub use error::GateError;
+pub use resolve::resolve;
+pub use run::run;
+pub use secrets::scan_secrets;
 pub use spec::{GateSpec, Parser};
