@@ -5,10 +5,14 @@
 
 mod answer;
 mod error;
+mod job;
 mod prompt;
 mod recorder;
+mod run;
 
 pub use answer::AgentAnswer;
 pub use error::AgentError;
+pub use job::{AgentJob, AgentTools};
 pub use prompt::{FeatureVars, PromptVars, RepositoryVars, render_prompt};
 pub use recorder::{ToolRecord, ToolRecorder};
+pub use run::run;
