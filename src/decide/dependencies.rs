@@ -69,17 +69,22 @@ impl<'a> Dependencies<'a> {
         if !self.stuck.contains(id) {
             return None;
         }
-        let mut seen = BTreeSet::new();
-        let mut ways = vec![vec![id.clone()]];
-        while let Some(way) = ways.pop() {
-            for next in way.last().and_then(|last| self.unmet.get(last)).into_iter().flatten() {
-                let mut longer = way.clone();
-                longer.push(next.clone());
+        let mut came_from: BTreeMap<&FeatureId, &FeatureId> = BTreeMap::new();
+        let mut open = vec![id];
+        while let Some(here) = open.pop() {
+            for next in self.unmet.get(here)? {
                 if next == id {
-                    return Some(longer);
+                    let mut way = vec![here.clone()];
+                    while let Some(before) = way.last().and_then(|last| came_from.get(last)) {
+                        way.push((*before).clone());
+                    }
+                    way.reverse();
+                    way.push(id.clone());
+                    return Some(way);
                 }
-                if seen.insert(next.clone()) {
-                    ways.push(longer);
+                if self.stuck.contains(next) && !came_from.contains_key(next) {
+                    came_from.insert(next, here);
+                    open.push(next);
                 }
             }
         }

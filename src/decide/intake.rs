@@ -54,10 +54,7 @@ pub(super) struct FreeIds {
 
 impl FreeIds {
     pub(super) fn of(snapshot: &Snapshot) -> Self {
-        let prefix = snapshot.config.settings.id_prefix.clone();
-        let used = snapshot.features.iter().filter_map(|view| view.feature.id.as_ref());
-        let highest = used.filter(|id| id.prefix() == prefix).map(FeatureId::number).max().unwrap_or(0);
-        Self { prefix, next: highest.saturating_add(1) }
+        Self { prefix: snapshot.config.settings.id_prefix.clone(), next: snapshot.next_feature_number() }
     }
 
     /// Gives a note outside `ideas` its id; `None` where it has one or needs none.

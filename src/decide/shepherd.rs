@@ -65,7 +65,7 @@ pub(super) fn rework(view: &FeatureView, run: &RunState) -> Next {
     let Some(seen) = &view.pull_request else {
         return Next::rest("the pull request was not looked at yet");
     };
-    if let Some(next) = landed(run, seen) {
+    if let Some(next) = reachable(run, seen) {
         return next;
     }
     if !seen.comments.is_empty() {
@@ -99,18 +99,15 @@ pub(super) fn merge_for_human(view: &FeatureView, run: &RunState, why: &str) -> 
     }
 }
 
-/// What follows from a merge that was made; `None` where there was none.
+/// What follows from a merge that was begun or made; `None` where there was none.
 fn landed(run: &RunState, seen: &PullRequestView) -> Option<Next> {
-    if seen.reachable {
-        let detail = format!("`{}` has the commits", run.target_branch.as_str());
-        let reason = format!("merged: {detail}");
-        let effect = Effect::Finish { run: run.id.clone(), result: RunEnd::Merged, detail };
-        return Some(Next::act(effect, reason));
+    if let Some(next) = reachable(run, seen) {
+        return Some(next);
     }
     if run.pending.contains_key("merge") {
         return Some(Next::act(
             Effect::Merge { run: run.id.clone() },
-            "the merge was interrupted; it is completed",
+            "the merge was begun and not ended; it is tried again",
         ));
     }
     (run.merged.is_some() || seen.state == PullRequestState::Merged).then(|| {
@@ -120,6 +117,14 @@ fn landed(run: &RunState, seen: &PullRequestView) -> Option<Next> {
             "wait until the merge reaches the target branch",
         )
     })
+}
+
+/// Done is what the target branch has.
+fn reachable(run: &RunState, seen: &PullRequestView) -> Option<Next> {
+    let detail = format!("`{}` has the commits", run.target_branch.as_str());
+    let reason = format!("merged: {detail}");
+    let effect = Effect::Finish { run: run.id.clone(), result: RunEnd::Merged, detail };
+    seen.reachable.then(|| Next::act(effect, reason))
 }
 
 fn resume(run: &RunState, seen: &PullRequestView) -> Next {
