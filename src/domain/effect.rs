@@ -111,6 +111,41 @@ pub enum Effect {
 }
 
 impl Effect {
+    /// What it does, as the rest of "will …".
+    pub fn in_words(&self) -> String {
+        match self {
+            Self::AssignId { id, .. } => format!("give it the id {id}"),
+            Self::Align { status, .. } => format!("align status and folder to {status}"),
+            Self::NoteMove { from, to, .. } => format!("note the move {from} → {to}"),
+            Self::Start { run, repo, .. } => format!("start run {run} on {repo}"),
+            Self::Triage { triage, .. } => {
+                format!("triage it as {}, complexity {}", triage.tier, triage.complexity)
+            }
+            Self::Step { key, attempt, .. } if *attempt > 1 => format!("begin {key}, attempt {attempt}"),
+            Self::Step { key, .. } => format!("begin {key}"),
+            Self::Cancel { .. } => "stop the step at work".to_owned(),
+            Self::AdoptPlan { .. } => "take over the plan as edited".to_owned(),
+            Self::AskApproval { gate, .. } => format!("ask for the approval of {gate}"),
+            Self::Approve { gate, by, .. } => format!("count {gate} as approved by {by}"),
+            Self::Brake { brake, detail, .. } => format!("stop: {brake}: {detail}"),
+            Self::Resume { by, .. } => format!("go on, by {by}"),
+            Self::Split { features, .. } => format!("split it into {} features", features.len()),
+            Self::Publish { .. } => "push the branch and open the pull request".to_owned(),
+            Self::Merge { .. } => "merge the pull request".to_owned(),
+            Self::Finish { .. } => "move it to done".to_owned(),
+            Self::End { result, .. } => format!("end the run: {result:?}").to_lowercase(),
+            Self::Advance { to, .. } => format!("advance it to {to}"),
+        }
+    }
+
+    /// Whether it only keeps the books: no agent, no push, no merge. `sync` performs these alone.
+    pub fn is_bookkeeping(&self) -> bool {
+        matches!(
+            self,
+            Self::AssignId { .. } | Self::Align { .. } | Self::NoteMove { .. } | Self::Finish { .. }
+        )
+    }
+
     /// Whether performing it may move a note and so change links in others.
     pub fn moves_notes(&self) -> bool {
         matches!(

@@ -206,6 +206,35 @@ pub enum StepResult {
     Cancelled,
 }
 
+impl StepResult {
+    /// What came of a step, in a few words.
+    pub fn in_words(&self) -> String {
+        match self {
+            Self::Specified { draft } => format!("drafted {} criteria", draft.criteria.len()),
+            Self::Planned { plan, .. } => {
+                format!("planned {} files in {} steps", plan.files.len(), plan.steps.len())
+            }
+            Self::Changed { change } => {
+                format!("changed {} files, {}", change.files.len(), change.commit.short())
+            }
+            Self::Gated { gates } => {
+                let failed: Vec<&str> = gates
+                    .iter()
+                    .filter(|gate| !gate.passed() && gate.status != super::GateStatus::NotRun)
+                    .map(|gate| gate.name.as_str())
+                    .collect();
+                if failed.is_empty() { "passed".to_owned() } else { format!("failed: {}", failed.join(", ")) }
+            }
+            Self::Reviewed { review } if review.approves() => "approved".to_owned(),
+            Self::Reviewed { review } => format!("found {} faults", review.findings.len()),
+            Self::Parked { reason, .. } => format!("parked: {reason}"),
+            Self::OutOfBudget { reason } => format!("out of budget: {reason}"),
+            Self::Failed { error, .. } => format!("failed: {error}"),
+            Self::Cancelled => "stopped".to_owned(),
+        }
+    }
+}
+
 /// A step's end.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct StepOutcome {
