@@ -6,14 +6,17 @@
 mod block;
 mod criteria;
 mod edit_error;
+mod entry;
 mod feature;
 mod front_matter;
 mod link;
+mod list;
 mod mend;
 mod name;
 mod plain;
 mod property;
 mod registry;
+mod scalar;
 mod schema;
 mod yaml;
 
