@@ -4,23 +4,27 @@
 //! current text; what cannot be edited safely is refused. Nothing here reads files or knows where a vault lies.
 
 mod block;
+mod coerce;
 mod criteria;
 mod edit_error;
 mod entry;
 mod feature;
+mod fence;
 mod front_matter;
+mod limits;
 mod link;
 mod list;
 mod mend;
 mod name;
 mod plain;
+mod preflight;
 mod property;
 mod registry;
 mod scalar;
 mod schema;
 mod yaml;
 
-pub use block::{Block, blocks, set_block, without_blocks};
+pub use block::{Block, block_hash, blocks, set_block, without_blocks};
 pub use criteria::tick_criteria;
 pub use edit_error::EditError;
 pub use feature::{dependency_ids, parse_feature};
