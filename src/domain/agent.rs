@@ -152,7 +152,7 @@ pub struct ModelConfig {
     /// One call's time limit.
     #[serde(default = "default_timeout")]
     pub timeout_seconds: u64,
-    /// For `recorded`: the conversation's file, relative to the vault.
+    /// The conversation's file, relative to the vault: `recorded` replays it, any other provider's answers are appended.
     #[serde(default)]
     pub recording: Option<String>,
 }

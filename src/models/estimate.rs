@@ -13,6 +13,13 @@ const OVERHEAD_REQUEST: u64 = 64;
 
 /// The worst case of one call: input counted from bytes, nothing read from a cache, the whole output used.
 pub fn estimate(request: &ChatRequest, config: &ModelConfig) -> Spent {
+    let input = input_tokens(request);
+    let tokens = Tokens { input, cached: 0, output: output_limit(request, config), reasoning: 0 };
+    Spent { usd: config.cost(tokens), tokens: tokens.total(), calls: 1 }
+}
+
+/// An upper guess of the request's tokens.
+pub(super) fn input_tokens(request: &ChatRequest) -> u64 {
     let messages: u64 = request.messages.iter().map(message_bytes).sum();
     let tools: u64 = request
         .tools
@@ -20,11 +27,14 @@ pub fn estimate(request: &ChatRequest, config: &ModelConfig) -> Spent {
         .map(|tool| bytes(&tool.name) + bytes(&tool.description) + bytes(&tool.parameters.to_string()))
         .sum();
     let parts = (request.messages.len() + request.tools.len()) as u64;
-    let input = (bytes(&request.system) + messages + tools).div_ceil(BYTES_PER_TOKEN)
+    (bytes(&request.system) + messages + tools).div_ceil(BYTES_PER_TOKEN)
         + parts * OVERHEAD_EACH
-        + OVERHEAD_REQUEST;
-    let tokens = Tokens { input, cached: 0, output: output_limit(request, config), reasoning: 0 };
-    Spent { usd: config.cost(tokens), tokens: tokens.total(), calls: 1 }
+        + OVERHEAD_REQUEST
+}
+
+/// An upper guess of a text's tokens.
+pub(super) fn text_tokens(text: &str) -> u64 {
+    bytes(text).div_ceil(BYTES_PER_TOKEN)
 }
 
 /// The output tokens that this model is asked for: the request's limit, or the note's when that is lower.
@@ -48,4 +58,46 @@ fn message_bytes(message: &Message) -> u64 {
 
 fn bytes(text: &str) -> u64 {
     text.len() as u64
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::super::{CallContext, ToolCall, ToolSpec};
+    use super::*;
+    use crate::domain::{Step, StepKey, Usd};
+
+    #[test]
+    fn the_worst_case_counts_every_part_and_the_lower_output_limit() {
+        let request = ChatRequest {
+            context: CallContext {
+                key: StepKey::new(Step::Code, 1),
+                agent: "coder".parse().unwrap(),
+                turn: 1,
+            },
+            system: "s".repeat(300),
+            messages: vec![
+                Message::User { text: "u".repeat(600) },
+                Message::Assistant {
+                    text: String::new(),
+                    tool_calls: vec![ToolCall { id: "a".into(), name: "bc".into(), arguments: json!({}) }],
+                },
+                Message::Tool { call_id: "a".into(), name: "bc".into(), content: "t".repeat(17) },
+            ],
+            tools: vec![ToolSpec { name: "n".into(), description: "d".repeat(27), parameters: json!({}) }],
+            temperature: None,
+            max_output_tokens: 4000,
+        };
+        let config: ModelConfig = serde_json::from_value(json!({
+            "provider": "openai", "price_input": 3.0, "price_output": 15.0, "price_cached": 0.3,
+            "max_output_tokens": 1000,
+        }))
+        .unwrap();
+        let input = (300 + 600 + 5 + 20 + 30) / 3 + 1 + 4 * 16 + 64;
+        assert_eq!(
+            estimate(&request, &config),
+            Spent { usd: Usd::from_micros(input * 3 + 15_000), tokens: input + 1000, calls: 1 }
+        );
+    }
 }

@@ -3,8 +3,11 @@
 
 mod chat;
 mod estimate;
+mod failure;
 mod provider;
 mod recording;
+mod remote;
+mod retry_after;
 mod router;
 
 pub use chat::*;
