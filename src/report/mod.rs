@@ -1,3 +1,12 @@
 //! What people look at: everything here is derived from domain values and can be thrown away and made again.
 
+mod check;
+mod history;
 pub mod render;
+mod status;
+mod why;
+
+pub use check::{Source, check};
+pub use history::{LogLine, log};
+pub use status::{Holder, StatusReport, StatusRow, status};
+pub use why::{WhyReport, why};
