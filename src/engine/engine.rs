@@ -1,0 +1,377 @@
+//! The loop: look, decide, perform, until nothing is left to do; then wait for a change, a finished step or the time.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::mpsc;
+use tokio_util::sync::CancellationToken;
+
+use super::book::ScopeCaps;
+use super::ledger::RunLedger;
+use super::observe::{Circumstances, Observation, Observer, fatal_problems};
+use super::transition::Scribe;
+use super::{EngineError, InProcess, Listener, RunBook, Said, StepExecutor, StepServices, request};
+use crate::decide;
+use crate::domain::{
+    Diagnostic, Event, FeatureId, FeatureView, Instruction, Plan, PullRequestView, RunId, SandboxMode,
+    StepKey, StepOutcome, StepResult,
+};
+use crate::sandbox::Sandbox;
+use crate::vault::{History, Look, Vault, VaultLock, Watch, WatchLock, sweep_kept};
+
+/// How an engine is opened.
+pub struct Options {
+    /// The `ado-vault` binary, which the sandbox starts again inside the box.
+    pub binary: PathBuf,
+    /// Run agents without a sandbox, whatever the settings say.
+    pub no_sandbox: bool,
+    /// Work only on these; empty means all.
+    pub only: Vec<FeatureId>,
+    pub listener: Arc<dyn Listener>,
+    /// What the lock says of its holder: `watch`, `run`.
+    pub what: &'static str,
+}
+
+/// How a foreground run ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Outcome {
+    /// Nothing is left to do.
+    Idle,
+    /// Nothing can go on without a human.
+    WaitsForHuman,
+    /// Stopped by a signal; state is saved.
+    Stopped,
+}
+
+/// A step's end, sent by its task.
+pub(super) struct Finished {
+    pub run: RunId,
+    pub key: StepKey,
+    pub attempt: u32,
+    pub outcome: StepOutcome,
+}
+
+pub(super) struct Flight {
+    pub key: StepKey,
+    pub cancel: CancellationToken,
+}
+
+/// The one engine of a vault. Holds its lock as long as it lives.
+pub struct Engine {
+    pub(super) vault: Vault,
+    pub(super) history: History,
+    pub(super) book: Arc<RunBook>,
+    pub(super) sandbox: Sandbox,
+    pub(super) in_flight: BTreeMap<RunId, Flight>,
+    pub(super) pull_requests: BTreeMap<RunId, PullRequestView>,
+    observer: Observer,
+    executor: Arc<dyn StepExecutor>,
+    no_sandbox: Option<String>,
+    only: Vec<FeatureId>,
+    listener: Arc<dyn Listener>,
+    done_sender: mpsc::UnboundedSender<Finished>,
+    done: mpsc::UnboundedReceiver<Finished>,
+    failed_before: BTreeMap<String, String>,
+    books_only: bool,
+    _lock: WatchLock,
+}
+
+/// Time that steps get to stop by themselves at a signal.
+const STOP_GRACE: Duration = Duration::from_secs(4);
+/// Looks in a row that may each perform something before the loop yields to events.
+const MOST_LOOKS: u32 = 1_000;
+/// How long a run in the foreground waits before it looks again for waits that end by themselves.
+const SHORT_WAIT: Duration = Duration::from_secs(1);
+
+impl Engine {
+    /// Takes the vault's lock, reads the journals, probes the sandbox, finishes what a crash cut off.
+    ///
+    /// # Errors
+    /// `VaultError::Held` when another engine works on the vault; `InvalidConfig` when settings or policies have
+    /// errors at the start.
+    pub fn open(vault: &Vault, options: Options) -> Result<Self, EngineError> {
+        let lock = WatchLock::acquire(vault, options.what)?;
+        let history = History::open(vault)?;
+        let (book, damage) = RunBook::load(vault)?;
+        let mut observer = Observer::new(vault);
+        let first = observer.look(&book, &history, &Circumstances::default())?;
+        let fatal = fatal_problems(&first.snapshot.config, &first.folders);
+        if !fatal.is_empty() {
+            return Err(EngineError::InvalidConfig(fatal));
+        }
+        let waived = options.no_sandbox || first.snapshot.config.settings.sandbox == SandboxMode::None;
+        let (sandbox, no_sandbox) = choose_sandbox(&options.binary, waived);
+        let (done_sender, done) = mpsc::unbounded_channel();
+        let mut engine = Self {
+            vault: vault.clone(),
+            history,
+            book: Arc::new(book),
+            executor: Arc::new(InProcess { sandbox: sandbox.clone() }),
+            sandbox,
+            in_flight: BTreeMap::new(),
+            pull_requests: BTreeMap::new(),
+            observer,
+            no_sandbox,
+            only: options.only,
+            listener: options.listener,
+            done_sender,
+            done,
+            failed_before: BTreeMap::new(),
+            books_only: false,
+            _lock: lock,
+        };
+        for problem in damage {
+            engine.say(&Said::Problem { what: problem.to_string() });
+        }
+        if !engine.sandbox.is_enforcing() && engine.no_sandbox.is_none() {
+            let what = "agents run WITHOUT a sandbox: they can read and change everything you can".to_owned();
+            engine.say(&Said::Problem { what });
+        }
+        let lock = VaultLock::acquire(vault)?;
+        sweep_kept(&lock, vault)?;
+        drop(lock);
+        engine.recover(&first)?;
+        Ok(engine)
+    }
+
+    /// Works until nothing is left to do without a human.
+    pub async fn run(&mut self, stop: &CancellationToken) -> Result<Outcome, EngineError> {
+        loop {
+            let plan = self.settle(stop).await?;
+            if stop.is_cancelled() {
+                return self.stop().await;
+            }
+            if self.in_flight.is_empty() && !waits_on_time(&plan) {
+                let human = plan.waits().any(|(_, wait)| wait.needs_human);
+                return Ok(if human { Outcome::WaitsForHuman } else { Outcome::Idle });
+            }
+            tokio::select! {
+                () = stop.cancelled() => {}
+                finished = self.done.recv() => self.take_finished(finished)?,
+                () = tokio::time::sleep(SHORT_WAIT) => {}
+            }
+        }
+    }
+
+    /// Works until stopped.
+    pub async fn watch(&mut self, stop: &CancellationToken) -> Result<Outcome, EngineError> {
+        let settings = self.look()?.snapshot.config.settings;
+        let debounce = Duration::from_millis(settings.debounce_ms);
+        let poll = Duration::from_secs(settings.poll_seconds.max(1));
+        let (_watch, mut looks) = Watch::start(&self.vault, debounce, poll)?;
+        loop {
+            let plan = self.settle(stop).await?;
+            if stop.is_cancelled() {
+                return self.stop().await;
+            }
+            let pause = if waits_on_time(&plan) { SHORT_WAIT } else { poll };
+            tokio::select! {
+                () = stop.cancelled() => {}
+                finished = self.done.recv() => self.take_finished(finished)?,
+                look = looks.recv() => {
+                    if look.is_none() {
+                        tokio::time::sleep(pause).await;
+                    }
+                    while let Ok(Look::Changed(_) | Look::Poll) = looks.try_recv() {}
+                }
+                () = tokio::time::sleep(pause) => {}
+            }
+        }
+    }
+
+    /// Keeps the books once: aligns, notes moves, finishes what is merged; starts no agent, pushes and merges nothing.
+    pub async fn keep_books(&mut self, stop: &CancellationToken) -> Result<Outcome, EngineError> {
+        self.books_only = true;
+        self.settle(stop).await?;
+        Ok(Outcome::Idle)
+    }
+
+    /// Performs everything that can be performed now, one look at a time, and gives the last plan.
+    pub async fn settle(&mut self, stop: &CancellationToken) -> Result<Plan, EngineError> {
+        for _ in 0..MOST_LOOKS {
+            while let Ok(finished) = self.done.try_recv() {
+                self.take_finished(Some(finished))?;
+            }
+            let look = self.look()?;
+            self.look_at_pull_requests(&look).await;
+            let look = if self.pull_requests.is_empty() { look } else { self.look()? };
+            self.cancel_orphans(&look);
+            let plan = decide::decide(&look.snapshot);
+            if stop.is_cancelled() || !self.perform_all(&look, &plan).await? {
+                return Ok(plan);
+            }
+        }
+        Ok(Plan::default())
+    }
+
+    /// Performs the effects of a plan and writes its waits. Says whether anything changed.
+    async fn perform_all(&mut self, look: &Observation, plan: &Plan) -> Result<bool, EngineError> {
+        let mut changed = false;
+        for (decision, effect) in plan.effects() {
+            if self.books_only && !effect.is_bookkeeping() {
+                continue;
+            }
+            tracing::debug!(feature = %decision.feature, ?effect, reason = %decision.reason, "perform");
+            match self.perform(look, decision, effect).await {
+                Ok(()) => {
+                    self.failed_before.remove(&decision.feature);
+                    changed = true;
+                    // A move may have changed links in other notes: look again before touching those.
+                    if effect.moves_notes() {
+                        return Ok(true);
+                    }
+                }
+                Err(error) => self.complain(&decision.feature, &error),
+            }
+        }
+        for decision in &plan.decisions {
+            if matches!(decision.verdict, crate::domain::DecisionKind::Do { .. }) {
+                continue;
+            }
+            match self.explain(look, decision) {
+                Ok(written) => changed |= written,
+                Err(error) => self.complain(&decision.feature, &error),
+            }
+        }
+        Ok(changed)
+    }
+
+    /// Says an error once, not at every look.
+    fn complain(&mut self, feature: &str, error: &EngineError) {
+        let what = format!("{feature}: {error}");
+        if self.failed_before.insert(feature.to_owned(), what.clone()).as_ref() != Some(&what) {
+            self.say(&Said::Problem { what });
+        }
+    }
+
+    /// One look at everything.
+    pub fn look(&mut self) -> Result<Observation, EngineError> {
+        let circumstances = Circumstances {
+            in_flight: self.in_flight.iter().map(|(run, flight)| (run.clone(), flight.key)).collect(),
+            pull_requests: self.pull_requests.clone(),
+            asked: self.only.clone(),
+            only_asked: !self.only.is_empty(),
+            no_sandbox: self.no_sandbox.clone(),
+        };
+        self.observer.look(&self.book, &self.history, &circumstances)
+    }
+
+    pub(super) fn begin_step(
+        &mut self,
+        look: &Observation,
+        view: &FeatureView,
+        run: &RunId,
+        key: StepKey,
+        attempt: u32,
+        instruction: Instruction,
+    ) -> Result<(), EngineError> {
+        let state = self.state(run)?;
+        let config = &look.snapshot.config;
+        let request = request::step_request(&self.vault, config, view, &state, key, attempt, instruction);
+        self.book.append(run, Event::StepStarted { key, attempt })?;
+        self.say(&Said::StepStarted { run: run.clone(), key, attempt });
+        let cancel = CancellationToken::new();
+        self.in_flight.insert(run.clone(), Flight { key, cancel: cancel.clone() });
+        let done = self.done_sender.clone();
+        let request = match request {
+            Ok(request) => request,
+            Err(problem) => {
+                let outcome = cannot_begin(&problem);
+                // The receiver lives in this engine, so sending cannot fail.
+                let _ = done.send(Finished { run: run.clone(), key, attempt, outcome });
+                return Ok(());
+            }
+        };
+        let ledger = Arc::new(RunLedger {
+            book: self.book.clone(),
+            vault: self.vault.clone(),
+            run: run.clone(),
+            caps: ScopeCaps {
+                run: request::caps_of_run(config, &state),
+                feature: request::caps_of_feature(view),
+                day: config.day_caps(),
+            },
+        });
+        let services = StepServices { ledger: ledger.clone(), recorder: ledger, cancel };
+        let (executor, run) = (self.executor.clone(), run.clone());
+        tokio::spawn(async move {
+            let outcome = executor.execute(request, services).await;
+            let _ = done.send(Finished { run, key, attempt, outcome });
+        });
+        Ok(())
+    }
+
+    fn take_finished(&mut self, finished: Option<Finished>) -> Result<(), EngineError> {
+        let Some(finished) = finished else { return Ok(()) };
+        let look = self.look()?;
+        self.step_finished(&look, finished)
+    }
+
+    pub(super) fn cancel(&mut self, run: &RunId) {
+        if let Some(flight) = self.in_flight.get(run) {
+            flight.cancel.cancel();
+        }
+    }
+
+    /// A step whose note is gone is stopped.
+    fn cancel_orphans(&mut self, look: &Observation) {
+        for (run, flight) in &self.in_flight {
+            if look.snapshot.feature(&run.feature).is_none() && !flight.cancel.is_cancelled() {
+                self.say(&Said::Problem { what: format!("{run}: its note is gone; the step is stopped") });
+                flight.cancel.cancel();
+            }
+        }
+    }
+
+    /// Stops all steps and saves their ends.
+    async fn stop(&mut self) -> Result<Outcome, EngineError> {
+        for flight in self.in_flight.values() {
+            flight.cancel.cancel();
+        }
+        let all_stopped = async {
+            while !self.in_flight.is_empty() {
+                let finished = self.done.recv().await;
+                self.take_finished(finished)?;
+            }
+            Ok::<(), EngineError>(())
+        };
+        match tokio::time::timeout(STOP_GRACE, all_stopped).await {
+            Ok(result) => result?,
+            Err(_) => tracing::warn!("some steps did not stop in time; they resume from the journal"),
+        }
+        Ok(Outcome::Stopped)
+    }
+
+    pub(super) fn scribe(&self) -> Scribe<'_> {
+        Scribe { vault: &self.vault, history: &self.history, book: &self.book }
+    }
+
+    pub(super) fn say(&self, said: &Said) {
+        self.listener.hear(said);
+    }
+}
+
+/// Whether something waits only for time to pass: a retry, a quota, a note that is being typed.
+fn waits_on_time(plan: &Plan) -> bool {
+    let by_time = |on: &str| on.starts_with("quota") || on.starts_with("retry") || on.starts_with("settling");
+    plan.waits().any(|(_, wait)| by_time(&wait.on))
+}
+
+fn cannot_begin(problem: &Diagnostic) -> StepOutcome {
+    let result =
+        StepResult::Failed { error: problem.message.clone(), remedy: problem.remedy.clone(), retry: false };
+    StepOutcome { result, agent: None, millis: 0 }
+}
+
+/// The sandbox, or why no agent may run.
+fn choose_sandbox(binary: &std::path::Path, waived: bool) -> (Sandbox, Option<String>) {
+    if waived {
+        return (Sandbox::none(), None);
+    }
+    match Sandbox::detect(binary) {
+        Ok(sandbox) => (sandbox, None),
+        Err(error) => (Sandbox::none(), Some(error.to_string())),
+    }
+}

@@ -1,0 +1,52 @@
+//! What can go wrong while looking at or changing the vault and the repositories.
+
+use crate::domain::{Diagnostic, InvalidId};
+use crate::forge::ForgeError;
+use crate::note::EditError;
+use crate::vault::{StoreError, VaultError};
+use crate::workspace::WorkspaceError;
+
+#[derive(Debug, thiserror::Error)]
+pub enum EngineError {
+    #[error(transparent)]
+    Vault(#[from] VaultError),
+    #[error(transparent)]
+    Edit(#[from] EditError),
+    #[error(transparent)]
+    Workspace(#[from] WorkspaceError),
+    #[error(transparent)]
+    Forge(#[from] ForgeError),
+    #[error(transparent)]
+    Name(#[from] InvalidId),
+    /// The vault's git repository cannot take a commit now.
+    #[error("the vault's history cannot be written: {0}")]
+    HistoryBlocked(String),
+    /// A run that the journals do not have.
+    #[error("run `{0}` is not in the journals")]
+    NoSuchRun(String),
+    #[error("feature `{0}` is not in the vault; `ado-vault status` lists all")]
+    NoSuchFeature(String),
+    /// Settings or policies cannot be used at the start.
+    #[error("{}", list(.0))]
+    InvalidConfig(Vec<Diagnostic>),
+    #[error("repository `{0}` has no note in the repositories folder")]
+    NoSuchRepository(String),
+    #[error("a background task ended unexpectedly: {0}")]
+    Task(#[from] tokio::task::JoinError),
+}
+
+impl<E> From<StoreError<E>> for EngineError
+where
+    E: Into<EngineError>,
+{
+    fn from(error: StoreError<E>) -> Self {
+        match error {
+            StoreError::Edit(edit) => edit.into(),
+            StoreError::Vault(vault) => Self::Vault(vault),
+        }
+    }
+}
+
+fn list(diagnostics: &[Diagnostic]) -> String {
+    diagnostics.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n")
+}

@@ -1,0 +1,309 @@
+//! Where steps run. `InProcess` runs them here: worktree, hooks, agent, gates, commit; it never writes the vault.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use async_trait::async_trait;
+use jiff::{SignedDuration, Timestamp};
+use tokio_util::sync::CancellationToken;
+
+use crate::agents::{self, AgentAnswer, AgentError, AgentJob, AgentTools, ToolRecorder};
+use crate::domain::{ChangeSet, GitId, Step, StepOutcome, StepRequest, StepResult};
+use crate::gates::{self, GateError};
+use crate::models::{self, Ledger, ModelError};
+use crate::sandbox::{Limits, Sandbox, SandboxPolicy, toolchains};
+use crate::workspace::{Workspace, WorkspaceError, Worktree, run_hook};
+
+/// What a step may call back to.
+#[derive(Clone)]
+pub struct StepServices {
+    pub ledger: Arc<dyn Ledger>,
+    pub recorder: Arc<dyn ToolRecorder>,
+    pub cancel: CancellationToken,
+}
+
+/// Runs steps somewhere. A step looks before it acts: running one twice gives one result.
+#[async_trait]
+pub trait StepExecutor: Send + Sync {
+    async fn execute(&self, request: StepRequest, services: StepServices) -> StepOutcome;
+}
+
+/// Runs steps in this process.
+pub struct InProcess {
+    pub sandbox: Sandbox,
+}
+
+/// Bytes of diff that a reviewer or tester is shown.
+const DIFF_BYTES: usize = 200_000;
+/// How long a model's limit without a reset time parks a run.
+const DEFAULT_PARK: SignedDuration = SignedDuration::from_secs(60);
+
+#[async_trait]
+impl StepExecutor for InProcess {
+    async fn execute(&self, request: StepRequest, services: StepServices) -> StepOutcome {
+        let begun = Instant::now();
+        let agent = request.agent.as_ref().map(|agent| agent.hash.clone());
+        let limit = Duration::from_secs(request.timeout_seconds);
+        let cancel = services.cancel.clone();
+        let result = tokio::select! {
+            biased;
+            () = cancel.cancelled() => StepResult::Cancelled,
+            done = tokio::time::timeout(limit, self.run(&request, &services)) => match done {
+                Ok(Ok(result)) => result,
+                Ok(Err(error)) => error.into_result(),
+                Err(_) => StepResult::Failed {
+                    error: format!("step {} took longer than {} s", request.key, limit.as_secs()),
+                    remedy: "split the feature, or look at the transcript for what the agent was doing".into(),
+                    retry: true,
+                },
+            },
+        };
+        StepOutcome { result, agent, millis: begun.elapsed().as_millis() as u64 }
+    }
+}
+
+impl InProcess {
+    async fn run(&self, request: &StepRequest, services: &StepServices) -> Result<StepResult, StepError> {
+        let place = Place::prepare(request).await?;
+        self.hooks(request, &place, services).await?;
+        let result = match request.key.step {
+            Step::Gates => {
+                let policy = place.policy(request, false);
+                let root = place.worktree.path.as_path();
+                let specs = gates::resolve(&request.gates, &request.repository, root)?;
+                let context = request.gates.context_lines;
+                let gates =
+                    gates::run(&self.sandbox, &policy, root, &specs, context, &services.cancel).await?;
+                StepResult::Gated { gates }
+            }
+            _ => self.with_agent(request, &place, services).await?,
+        };
+        if let Some(command) = &request.repository.after_run {
+            self.hook(request, &place, "after_run", command, services).await?;
+        }
+        Ok(result)
+    }
+
+    async fn with_agent(
+        &self,
+        request: &StepRequest,
+        place: &Place,
+        services: &StepServices,
+    ) -> Result<StepResult, StepError> {
+        let router = models::chain(&request.models, Path::new(&request.vault), services.ledger.clone())?;
+        let read_only = !request.agent.as_ref().is_some_and(|agent| agent.role.may_write());
+        let policy = place.policy(request, read_only);
+        let facts = place.facts().await?;
+        let diff = match (&request.base, &request.head) {
+            (Some(base), Some(head)) if base != head => place.workspace.diff(base, head, DIFF_BYTES)?,
+            _ => String::new(),
+        };
+        let job = AgentJob {
+            request,
+            worktree: &place.worktree.path,
+            policy: &policy,
+            facts,
+            diff,
+            gates: &[],
+            findings: &request.instruction.findings,
+        };
+        let tools = AgentTools {
+            router: &router,
+            sandbox: &self.sandbox,
+            recorder: services.recorder.as_ref(),
+            cancel: &services.cancel,
+        };
+        match agents::run(&job, &tools).await {
+            Ok(AgentAnswer::Plan(plan)) => Ok(StepResult::Planned { plan, base: place.base.clone() }),
+            Ok(AgentAnswer::Review(review)) => Ok(StepResult::Reviewed { review }),
+            Ok(AgentAnswer::Spec(draft)) => Ok(StepResult::Specified { draft }),
+            Ok(AgentAnswer::Changed { summary }) => {
+                Ok(StepResult::Changed { change: place.commit(request, &summary).await? })
+            }
+            Err(AgentError::TurnsUsedUp { partial: true, turns, .. }) if !read_only => {
+                let summary = format!("stopped after {turns} turns; what was done so far");
+                Ok(StepResult::Changed { change: place.commit(request, &summary).await? })
+            }
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    async fn hooks(
+        &self,
+        request: &StepRequest,
+        place: &Place,
+        services: &StepServices,
+    ) -> Result<(), StepError> {
+        if place.created
+            && let Some(command) = &request.repository.after_create
+        {
+            self.hook(request, place, "after_create", command, services).await?;
+        }
+        if let Some(command) = &request.repository.before_run {
+            self.hook(request, place, "before_run", command, services).await?;
+        }
+        Ok(())
+    }
+
+    async fn hook(
+        &self,
+        request: &StepRequest,
+        place: &Place,
+        name: &str,
+        command: &str,
+        services: &StepServices,
+    ) -> Result<(), StepError> {
+        let paths = place.workspace.protected_paths(&place.worktree);
+        let limit = Duration::from_secs(request.repository.hook_timeout_seconds);
+        Ok(run_hook(&self.sandbox, &place.worktree, &paths, name, command, limit, &services.cancel).await?)
+    }
+}
+
+/// The repository and the run's worktree in it.
+struct Place {
+    workspace: Arc<Workspace>,
+    worktree: Arc<Worktree>,
+    base: GitId,
+    /// Whether the worktree was made just now.
+    created: bool,
+}
+
+impl Place {
+    /// Opens the repository and puts the worktree at the state after the last completed step.
+    async fn prepare(request: &StepRequest) -> Result<Self, StepError> {
+        let request = request.clone();
+        blocking(move || {
+            let root = PathBuf::from(&request.worktrees);
+            let workspace = Workspace::open(&request.repository, Path::new(&request.vault), &root)?;
+            let base = match &request.base {
+                Some(base) => base.clone(),
+                None => workspace.base_of(&request.target_branch)?,
+            };
+            let created = workspace.find(&request.run).is_none();
+            let worktree = workspace.prepare(&request.run, &request.branch, &base, request.head.as_ref())?;
+            Ok(Self { workspace: Arc::new(workspace), worktree: Arc::new(worktree), base, created })
+        })
+        .await
+    }
+
+    async fn facts(&self) -> Result<String, StepError> {
+        let (workspace, worktree) = (self.workspace.clone(), self.worktree.clone());
+        blocking(move || Ok(super::facts::in_words(&workspace.facts(&worktree)?))).await
+    }
+
+    async fn commit(&self, request: &StepRequest, summary: &str) -> Result<ChangeSet, StepError> {
+        let (workspace, worktree) = (self.workspace.clone(), self.worktree.clone());
+        let (request, summary, base) = (request.clone(), summary.to_owned(), self.base.clone());
+        blocking(move || {
+            let message = commit_message(&request, &summary);
+            Ok(workspace.commit(&worktree, &base, &message, &summary)?)
+        })
+        .await
+    }
+
+    fn policy(&self, request: &StepRequest, read_only: bool) -> SandboxPolicy {
+        let paths = self.workspace.protected_paths(&self.worktree);
+        let mut read = paths.read;
+        read.extend(toolchains());
+        read.extend(request.repository.read_paths.iter().map(PathBuf::from));
+        let write = if read_only {
+            read.extend(paths.write);
+            vec![]
+        } else {
+            paths.write
+        };
+        let limits = Limits { wall: Duration::from_secs(request.gates.timeout_seconds), ..Limits::default() };
+        SandboxPolicy { write, read, protect: paths.protect, limits }
+    }
+}
+
+/// Runs file and git work off the async threads.
+async fn blocking<T: Send + 'static>(
+    work: impl FnOnce() -> Result<T, StepError> + Send + 'static,
+) -> Result<T, StepError> {
+    tokio::task::spawn_blocking(work).await.map_err(|error| StepError::Task(error.to_string()))?
+}
+
+fn commit_message(request: &StepRequest, summary: &str) -> String {
+    let feature = &request.run.feature;
+    let subject = match request.key.step {
+        Step::Test => format!("{feature}: tests for {}", request.feature.title),
+        _ if request.key.round > 1 => format!("{feature}: fix round {}", request.key.round),
+        _ => format!("{feature}: {}", request.feature.title),
+    };
+    format!(
+        "{subject}\n\n{}\n\nAdo-Feature: {feature}\nAdo-Run: {}\nAdo-Step: {}\n",
+        summary.trim(),
+        request.run,
+        request.key
+    )
+}
+
+/// Why a step gave no result of its own.
+#[derive(Debug, thiserror::Error)]
+enum StepError {
+    #[error(transparent)]
+    Workspace(#[from] WorkspaceError),
+    #[error(transparent)]
+    Agent(#[from] AgentError),
+    #[error(transparent)]
+    Gate(#[from] GateError),
+    #[error(transparent)]
+    Model(#[from] ModelError),
+    #[error("a background task ended unexpectedly: {0}")]
+    Task(String),
+}
+
+impl StepError {
+    fn into_result(self) -> StepResult {
+        match self {
+            Self::Model(error) | Self::Agent(AgentError::Model(error)) => from_model(error),
+            Self::Agent(AgentError::Cancelled) | Self::Gate(GateError::Cancelled) => StepResult::Cancelled,
+            Self::Workspace(error) => {
+                StepResult::Failed { retry: error.retry(), remedy: error.remedy(), error: error.to_string() }
+            }
+            Self::Gate(error) => StepResult::Failed {
+                error: error.to_string(),
+                remedy: "mend the gate's line in the repository note or in the gates policy".into(),
+                retry: false,
+            },
+            other => StepResult::Failed {
+                error: other.to_string(),
+                remedy: "look at the transcript; try another model or agent prompt".into(),
+                retry: true,
+            },
+        }
+    }
+}
+
+fn from_model(error: ModelError) -> StepResult {
+    let text = error.to_string();
+    let failed =
+        |remedy: &str, retry| StepResult::Failed { error: text.clone(), remedy: remedy.into(), retry };
+    match error {
+        ModelError::RateLimited { retry_after, .. } => {
+            let wait =
+                retry_after.and_then(|wait| SignedDuration::try_from(wait).ok()).unwrap_or(DEFAULT_PARK);
+            let until = Timestamp::now().checked_add(wait).unwrap_or(Timestamp::MAX);
+            StepResult::Parked { until, reason: text }
+        }
+        ModelError::OutOfBudget { detail } => StepResult::OutOfBudget { reason: detail },
+        ModelError::Unreachable { .. } => {
+            failed("check that the model's server runs and its `base_url` is right", true)
+        }
+        ModelError::NoKey { variable, .. } => {
+            failed(&format!("set the environment variable `{variable}` and start again"), false)
+        }
+        ModelError::Auth { .. } => failed("check the key in the variable that the model note names", false),
+        ModelError::NotRecorded { .. } => {
+            failed("record the conversation again, or name another model in Settings", false)
+        }
+        ModelError::Cancelled => StepResult::Cancelled,
+        ModelError::NoModel { .. } => failed("name a model in Settings, Routing or the agent's note", false),
+        ModelError::Rejected { .. } | ModelError::ContextOverflow { .. } => {
+            failed("check `model` and `context_tokens` in the model note", false)
+        }
+        ModelError::Ledger { .. } => failed("check that the vault's disk is writable and not full", true),
+    }
+}

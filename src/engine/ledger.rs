@@ -1,0 +1,75 @@
+//! The budget's and the journal's side of a step: reserves and settles model calls, records tool calls.
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+
+use super::RunBook;
+use super::book::ScopeCaps;
+use crate::agents::{ToolRecord, ToolRecorder};
+use crate::domain::{Event, ModelName, RunId, Spent};
+use crate::models::{CallContext, CallId, Ledger, ModelError, Settlement};
+use crate::vault::{Vault, write_transcript};
+
+/// Charges the model calls of one run to its journal and caps.
+pub struct RunLedger {
+    pub book: Arc<RunBook>,
+    pub vault: Vault,
+    pub run: RunId,
+    pub caps: ScopeCaps,
+}
+
+#[async_trait]
+impl Ledger for RunLedger {
+    async fn reserve(
+        &self,
+        context: &CallContext,
+        model: &ModelName,
+        most: Spent,
+    ) -> Result<CallId, ModelError> {
+        self.book.reserve(&self.run, context.key, &context.agent, model, most, &self.caps).map(CallId)
+    }
+
+    async fn settle(&self, call: CallId, settlement: Settlement) -> Result<(), ModelError> {
+        let failed = |error: String| ModelError::Ledger { detail: error };
+        let transcript = match &settlement.transcript {
+            Some(value) => {
+                let name = format!("call-{:04}", call.0);
+                let path = write_transcript(&self.vault, &self.run, &name, &format!("{value}\n"))
+                    .map_err(|error| failed(error.to_string()))?;
+                let file = path.file_name().to_owned();
+                self.book.transcript_written(&self.run, path);
+                Some(file)
+            }
+            None => None,
+        };
+        let event = Event::ModelCallFinished {
+            call: call.0,
+            tokens: settlement.tokens,
+            cost: settlement.cost,
+            millis: settlement.millis,
+            ended: settlement.ended,
+            transcript,
+        };
+        self.book.append(&self.run, event).map_err(|error| failed(error.to_string()))
+    }
+}
+
+#[async_trait]
+impl ToolRecorder for RunLedger {
+    async fn tool(&self, call: ToolRecord) {
+        let event = Event::ToolCalled {
+            key: call.key,
+            agent: call.agent,
+            tool: call.tool,
+            input: call.input,
+            output: call.output,
+            ok: call.ok,
+            exit_code: call.exit_code,
+            millis: call.millis,
+        };
+        if let Err(error) = self.book.append(&self.run, event) {
+            tracing::error!(run = %self.run, %error, "cannot record a tool call");
+        }
+    }
+}

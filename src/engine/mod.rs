@@ -1,0 +1,30 @@
+//! Composition: observe the vault and the world, decide, perform; the event loop; where steps are executed.
+//!
+//! Only this room writes notes and journals while work goes on, and only one engine runs on a vault at a time.
+
+mod book;
+mod config;
+mod engine;
+mod error;
+mod execute;
+mod explain;
+mod facts;
+mod finish;
+mod ledger;
+mod observe;
+mod perform;
+mod progress;
+mod publish;
+mod reader;
+mod recover;
+mod request;
+mod transition;
+
+pub use book::RunBook;
+pub use config::ConfigReader;
+pub use engine::{Engine, Options, Outcome};
+pub use error::EngineError;
+pub use execute::{InProcess, StepExecutor, StepServices};
+pub use observe::{Observation, Observer};
+pub use progress::{Listener, Quiet, Said};
+pub use reader::{Seen, see};

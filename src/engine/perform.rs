@@ -1,0 +1,320 @@
+//! Performs one effect. Every effect may be performed again after a crash and then does only what is left of it.
+
+use jiff::Timestamp;
+
+use super::engine::Engine;
+use super::observe::{Observation, repository_of};
+use super::transition::{NoteChange, message};
+use super::{EngineError, Said, request};
+use crate::domain::{
+    BranchName, Decision, Effect, Event, FeatureId, FeatureType, FeatureView, Gate, NotePath, RepoName,
+    RunEnd, RunId, RunState, Status, SubFeature, Triage, move_effect,
+};
+use crate::note::{self, PropertyValue};
+use crate::vault::{VaultLock, create};
+
+impl Engine {
+    /// Performs what was decided about one feature.
+    pub(super) async fn perform(
+        &mut self,
+        look: &Observation,
+        decision: &Decision,
+        effect: &Effect,
+    ) -> Result<(), EngineError> {
+        match effect {
+            Effect::AssignId { path, id } => self.assign_id(look, path, id),
+            Effect::Align { path, status } => self.align(look, path, *status),
+            Effect::Advance { path, to } => self.advance(look, path, *to),
+            Effect::NoteMove { run, from, to } => {
+                self.book.append(run, Event::Moved { from: *from, to: *to })?;
+                self.say_did(&run.feature, format!("moved {from} → {to} by a human"));
+                Ok(())
+            }
+            Effect::Start { path, run, repo, kind } => {
+                self.start(look, path, run, repo, *kind, &decision.reason)
+            }
+            Effect::Triage { run, triage } => self.triage(look, run, triage),
+            Effect::Step { run, key, attempt, instruction } => {
+                let view = self.view(look, &run.feature)?;
+                self.begin_step(look, view, run, *key, *attempt, instruction.clone())
+            }
+            Effect::Cancel { run } => {
+                self.cancel(run);
+                Ok(())
+            }
+            Effect::AdoptPlan { run, text } => {
+                self.book.append(run, Event::PlanEdited { plan_text: text.clone() })
+            }
+            Effect::AskApproval { run, gate, plan, base } => self
+                .book
+                .append(run, Event::ApprovalAsked { gate: *gate, plan: plan.clone(), base: base.clone() }),
+            Effect::Approve { run, gate, plan, base, by } => {
+                let event =
+                    Event::Approved { gate: *gate, plan: plan.clone(), base: base.clone(), by: by.clone() };
+                self.approve(look, run, event, *gate, by)
+            }
+            Effect::Brake { run, brake, detail } => {
+                self.book.append(run, Event::Braked { brake: *brake, detail: detail.clone() })?;
+                let change = NoteChange::default();
+                self.project(look, run, change, &format!("stopped: {brake}"), "braked")
+            }
+            Effect::Resume { run, by, words } => {
+                let words = words.clone();
+                self.book.append(run, Event::Resumed { by: by.clone(), words })?;
+                let change = NoteChange::default().remove("approved").unwaiting();
+                self.project(look, run, change, &format!("goes on, by {by}"), "resumed")
+            }
+            Effect::Split { run, features } => self.split(look, run, features),
+            Effect::Publish { run } => self.publish(look, run).await,
+            Effect::Merge { run } => self.merge(look, run).await,
+            Effect::Finish { run, result, detail } => self.finish(look, run, *result, detail),
+            Effect::End { run, result, detail } => self.end(look, run, *result, detail).await,
+        }
+    }
+
+    fn assign_id(&self, look: &Observation, path: &NotePath, id: &FeatureId) -> Result<(), EngineError> {
+        let view = self.view_at(look, path)?;
+        let change = NoteChange::default()
+            .set("id", PropertyValue::Text(id.to_string()))
+            .set("aliases", PropertyValue::List(vec![id.to_string()]));
+        let subject = format!("{id}: id given to {}", view.feature.title);
+        self.write_plain(look, view, change, subject, id.as_str(), "id-assigned")
+    }
+
+    fn align(&self, look: &Observation, path: &NotePath, status: Status) -> Result<(), EngineError> {
+        let view = self.view_at(look, path)?;
+        let label = view.feature.label().to_owned();
+        let before = view.committed.as_ref().and_then(|committed| committed.folder.or(committed.status));
+        let subject = match before {
+            Some(before) if before != status => {
+                format!("{label}: {before} → {status}, status and folder aligned")
+            }
+            _ => format!("{label}: status and folder aligned to {status}"),
+        };
+        self.write_plain(look, view, NoteChange::default().go(status), subject, &label, "aligned")
+    }
+
+    fn advance(&self, look: &Observation, path: &NotePath, to: Status) -> Result<(), EngineError> {
+        let view = self.view_at(look, path)?;
+        let label = view.feature.label().to_owned();
+        let subject = format!("{label}: new → {to} by policy");
+        self.write_plain(look, view, NoteChange::default().go(to), subject, &label, "advanced")
+    }
+
+    /// A write that belongs to no run.
+    pub(super) fn write_plain(
+        &self,
+        look: &Observation,
+        view: &FeatureView,
+        change: NoteChange,
+        subject: String,
+        label: &str,
+        event: &str,
+    ) -> Result<(), EngineError> {
+        self.say(&Said::Did { feature: label.to_owned(), what: subject.clone() });
+        let message = message(subject, label, None, event);
+        self.scribe().write(look, &view.feature, None, &change, message)?;
+        Ok(())
+    }
+
+    fn start(
+        &self,
+        look: &Observation,
+        path: &NotePath,
+        run: &RunId,
+        repo: &RepoName,
+        kind: FeatureType,
+        reason: &str,
+    ) -> Result<(), EngineError> {
+        let view = self.view_at(look, path)?;
+        let target = request::target_branch(view, &look.snapshot.config)?;
+        let event = Event::Started {
+            run: run.clone(),
+            repo: repo.clone(),
+            branch: BranchName::for_run(kind, run, &note::slug(&view.feature.title, 40)),
+            target_branch: target,
+            request: view.feature.request_hash(),
+            reason: reason.to_owned(),
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+            sandboxed: self.sandbox.is_enforcing(),
+        };
+        self.book.begin(run, event)?;
+        self.go(look, run, Status::InProgress, NoteChange::default().unwaiting().remove("approved"))
+    }
+
+    /// Moves a run's note to `to`: intent, write, move, completion, commit.
+    pub(super) fn go(
+        &self,
+        look: &Observation,
+        run: &RunId,
+        to: Status,
+        change: NoteChange,
+    ) -> Result<(), EngineError> {
+        let state = self.state(run)?;
+        let effect = move_effect(state.status, to);
+        if state.status != to {
+            self.book.append(run, Event::Intended { effect, detail: String::new() })?;
+        }
+        let what = format!("{} → {to}", state.status);
+        self.project(look, run, change.go(to), &what, "moved")
+    }
+
+    /// Brings note and run note to what the run's state says, with one commit `FR: what`.
+    pub(super) fn project(
+        &self,
+        look: &Observation,
+        run: &RunId,
+        change: NoteChange,
+        what: &str,
+        event: &str,
+    ) -> Result<(), EngineError> {
+        let state = self.state(run)?;
+        let view = self.view(look, &run.feature)?;
+        let subject = format!("{}: {what}", run.feature);
+        let message = message(subject, run.feature.as_str(), Some(&state), event);
+        self.scribe().write(look, &view.feature, Some(run), &change, message)?;
+        self.say_did(&run.feature, what.to_owned());
+        Ok(())
+    }
+
+    fn triage(&self, look: &Observation, run: &RunId, triage: &Triage) -> Result<(), EngineError> {
+        self.book.append(run, Event::Triaged { triage: triage.clone() })?;
+        let what = format!("triage: {}, complexity {} of 100", triage.tier, triage.complexity);
+        self.project(look, run, NoteChange::default(), &what, "triaged")
+    }
+
+    fn approve(
+        &self,
+        look: &Observation,
+        run: &RunId,
+        event: Event,
+        gate: Gate,
+        by: &str,
+    ) -> Result<(), EngineError> {
+        self.book.append(run, event)?;
+        let change = NoteChange::default().remove("approved").unwaiting();
+        self.project(look, run, change, &format!("{gate} approved by {by}"), "approved")
+    }
+
+    /// Writes the sub-features as notes in `new`; those that exist by title are left alone.
+    fn split(&self, look: &Observation, run: &RunId, features: &[SubFeature]) -> Result<(), EngineError> {
+        let view = self.view(look, &run.feature)?;
+        let settings = &look.snapshot.config.settings;
+        let mut next = look.snapshot.next_feature_number();
+        let mut ids: Vec<(String, FeatureId)> = vec![];
+        let mut paths = vec![];
+        let folder = look.folders.status(Status::New);
+        let lock = VaultLock::acquire(&self.vault)?;
+        for sub in features {
+            let there = look.snapshot.features.iter().find(|other| {
+                other.feature.title == sub.title && other.feature.brief.contains(&parent_line(view))
+            });
+            if let Some(id) = there.and_then(|other| other.feature.id.clone()) {
+                ids.push((sub.title.clone(), id));
+                continue;
+            }
+            let id = FeatureId::new(&settings.id_prefix, next)?;
+            next += 1;
+            let file = note::file_name(Some(&id), &sub.title, settings.note_name);
+            let path = NotePath::new(format!("{folder}/{file}"))?;
+            let text = sub_feature_note(&id, sub, view, &ids)?;
+            create(&lock, &self.vault, &path, &text)?;
+            paths.push(path);
+            ids.push((sub.title.clone(), id));
+        }
+        drop(lock);
+        let features: Vec<FeatureId> = ids.into_iter().map(|(_, id)| id).collect();
+        let what = format!("split into {} features", features.len());
+        self.book.append(run, Event::SplitInto { features })?;
+        self.project(look, run, NoteChange::default().with(paths), &what, "split")
+    }
+
+    pub(super) fn state(&self, run: &RunId) -> Result<RunState, EngineError> {
+        self.book.state(run).ok_or_else(|| EngineError::NoSuchRun(run.to_string()))
+    }
+
+    pub(super) fn view<'a>(
+        &self,
+        look: &'a Observation,
+        id: &FeatureId,
+    ) -> Result<&'a FeatureView, EngineError> {
+        look.snapshot.feature(id).ok_or_else(|| EngineError::NoSuchFeature(id.to_string()))
+    }
+
+    fn view_at<'a>(&self, look: &'a Observation, path: &NotePath) -> Result<&'a FeatureView, EngineError> {
+        look.at(path).ok_or_else(|| EngineError::NoSuchFeature(path.to_string()))
+    }
+
+    pub(super) fn say_did(&self, feature: &FeatureId, what: String) {
+        self.say(&Said::Did { feature: feature.to_string(), what });
+    }
+
+    /// Ends a run: journal first, then the note, then what is left of the worktree.
+    async fn end(
+        &mut self,
+        look: &Observation,
+        run: &RunId,
+        result: RunEnd,
+        detail: &str,
+    ) -> Result<(), EngineError> {
+        self.cancel(run);
+        if result == RunEnd::Dropped {
+            self.close_pull_request(look, run, detail).await?;
+        }
+        let ended = Event::Ended { result, detail: detail.to_owned() };
+        self.book.append(run, ended)?;
+        let change = NoteChange::default().remove("approved").unwaiting();
+        let what = match result {
+            RunEnd::Stopped => "stopped, branch kept",
+            RunEnd::Dropped => "dropped",
+            RunEnd::Accepted => "accepted as done by a human",
+            RunEnd::Split => "split into smaller features",
+            RunEnd::Merged => "merged",
+        };
+        self.project(look, run, change, what, "ended")?;
+        if let Some(repository) =
+            repository_of(&self.view(look, &run.feature)?.feature, &look.snapshot.config)
+        {
+            self.remove_worktree(look, run, repository);
+        }
+        Ok(())
+    }
+}
+
+fn parent_line(view: &FeatureView) -> String {
+    format!("Part of [[{}]]", view.feature.path.stem())
+}
+
+fn sub_feature_note(
+    id: &FeatureId,
+    sub: &SubFeature,
+    parent: &FeatureView,
+    before: &[(String, FeatureId)],
+) -> Result<String, EngineError> {
+    let mut sets = vec![
+        ("id", Some(PropertyValue::Text(id.to_string()))),
+        ("aliases", Some(PropertyValue::List(vec![id.to_string()]))),
+        ("title", Some(PropertyValue::Text(note::plain(&sub.title)))),
+        ("type", Some(PropertyValue::Text(parent.feature.kind().to_string()))),
+        ("status", Some(PropertyValue::Text(Status::New.slug().to_owned()))),
+    ];
+    if let Some(repo) = &parent.feature.properties.repo {
+        sets.push(("repo", Some(PropertyValue::Text(repo.clone()))));
+    }
+    let needs: Vec<String> = before
+        .iter()
+        .filter(|(title, _)| sub.depends_on.contains(title))
+        .map(|(_, id)| id.to_string())
+        .collect();
+    if !needs.is_empty() {
+        sets.push(("depends_on", Some(PropertyValue::List(needs))));
+    }
+    let mut body =
+        format!("\n## Summary\n\n{}\n\n## Acceptance criteria\n\n", note::plain(&sub.summary).trim());
+    for criterion in &sub.criteria {
+        body.push_str(&format!("- [ ] {}\n", note::plain(criterion).replace('\n', " ")));
+    }
+    let day = Timestamp::now().strftime("%Y-%m-%d");
+    body.push_str(&format!("\n## Notes\n\n{}, proposed on {day}.\n", parent_line(parent)));
+    Ok(note::set_properties(&body, &sets)?)
+}

@@ -1,0 +1,45 @@
+//! What the engine says while it works, for progress displays and logs.
+
+use crate::domain::{RunId, Spent, StepKey, StepOutcome};
+
+/// Something worth telling a person who watches.
+#[derive(Debug, Clone)]
+pub enum Said {
+    /// A transition or another effect was performed: `FR-001: planned → in_progress`.
+    Did {
+        feature: String,
+        what: String,
+    },
+    StepStarted {
+        run: RunId,
+        key: StepKey,
+        attempt: u32,
+    },
+    StepFinished {
+        run: RunId,
+        key: StepKey,
+        outcome: Box<StepOutcome>,
+        spent: Spent,
+    },
+    /// A human must act.
+    Waits {
+        feature: String,
+        on: String,
+        unblock: String,
+    },
+    Problem {
+        what: String,
+    },
+}
+
+/// Hears what the engine says. Must return at once.
+pub trait Listener: Send + Sync {
+    fn hear(&self, said: &Said);
+}
+
+/// Hears nothing.
+pub struct Quiet;
+
+impl Listener for Quiet {
+    fn hear(&self, _said: &Said) {}
+}

@@ -1,0 +1,224 @@
+//! From a reviewed branch to a merged one: push, pull request, looks at it, merge. Each part looks before it acts, so
+//! that a second try makes no second branch, pull request or merge.
+
+use std::sync::Arc;
+
+use jiff::Timestamp;
+
+use super::engine::Engine;
+use super::observe::{Observation, repository_of, worktrees_folder};
+use super::transition::NoteChange;
+use super::{EngineError, Said};
+use crate::domain::{
+    Event, FeatureView, ForgeKind, GitId, NotePath, PullRequestDraft, PullRequestRef, Repository, RunId,
+    RunState, Status,
+};
+use crate::forge::{Forge, LocalForge};
+use crate::report::render;
+use crate::workspace::{Workspace, WorkspaceError};
+
+/// Bytes of diff shown in a pull request note.
+const DIFF_BYTES: usize = 100_000;
+
+impl Engine {
+    /// Pushes the branch, opens or updates the pull request, moves the note to `review`.
+    pub(super) async fn publish(&mut self, look: &Observation, run: &RunId) -> Result<(), EngineError> {
+        let state = self.state(run)?;
+        let view = self.view(look, &run.feature)?;
+        let head = state.head().cloned().ok_or_else(|| EngineError::NoSuchRun(run.to_string()))?;
+        let workspace = self.workspace(look, view, &state)?;
+        if !state.completed.contains(&push_effect(&head)) {
+            let intent = Event::Intended { effect: push_effect(&head), detail: state.branch.to_string() };
+            self.book.append(run, intent)?;
+            let (space, branch, pushed) = (workspace.clone(), state.branch.clone(), head.clone());
+            let outcome = tokio::task::spawn_blocking(move || space.push(&branch, &pushed)).await??;
+            let done = Event::Completed { effect: push_effect(&head), detail: format!("{outcome:?}") };
+            self.book.append(run, done)?;
+        }
+        let draft = self.draft(look, view, &state, &workspace, head.clone())?;
+        self.book.append(
+            run,
+            Event::Intended { effect: "pull-request".into(), detail: draft.source.to_string() },
+        )?;
+        let pr = self.forge().ensure(&draft).await?;
+        self.book.append(run, Event::PullRequestOpened { pr: pr.clone(), head })?;
+        self.book.append(run, Event::Completed { effect: "pull-request".into(), detail: pr.key.clone() })?;
+        let proven = proven_criteria(&state);
+        let change = NoteChange { proven, ..NoteChange::default() }.unwaiting().with(self.note_of(&pr));
+        self.go(look, run, Status::Review, change)
+    }
+
+    fn draft(
+        &self,
+        look: &Observation,
+        view: &FeatureView,
+        state: &RunState,
+        workspace: &Workspace,
+        head: GitId,
+    ) -> Result<PullRequestDraft, EngineError> {
+        let diff = match &state.base {
+            Some(base) => workspace.diff(base, &head, DIFF_BYTES)?,
+            None => String::new(),
+        };
+        let repo = repository_of(&view.feature, &look.snapshot.config).map(|repo| repo.name.clone());
+        Ok(PullRequestDraft {
+            run: state.id.clone(),
+            repo: repo.unwrap_or_else(|| state.repo.clone()),
+            title: render::pull_request_title(&view.feature),
+            body: render::pull_request_body(&view.feature, state),
+            source: state.branch.clone(),
+            target: state.target_branch.clone(),
+            head,
+            diff,
+        })
+    }
+
+    /// Merges the pull request; a merge that happened already is found, not repeated.
+    pub(super) async fn merge(&mut self, look: &Observation, run: &RunId) -> Result<(), EngineError> {
+        let state = self.state(run)?;
+        let view = self.view(look, &run.feature)?;
+        let workspace = self.workspace(look, view, &state)?;
+        let method = look.snapshot.config.settings.merge_method;
+        let message = format!(
+            "{}\n\nAdo-Feature: {}\nAdo-Run: {run}\n",
+            render::pull_request_title(&view.feature),
+            run.feature
+        );
+        self.book.append(
+            run,
+            Event::Intended { effect: "merge".into(), detail: state.target_branch.to_string() },
+        )?;
+        let (source, target) = (state.branch.clone(), state.target_branch.clone());
+        let merged =
+            tokio::task::spawn_blocking(move || workspace.merge(&source, &target, method, &message)).await?;
+        let commit = match merged {
+            Ok(merged) => merged.commit,
+            Err(error) => return self.cannot_merge(look, run, error),
+        };
+        self.book.append(run, Event::Merged { commit: commit.clone() })?;
+        self.book.append(run, Event::Completed { effect: "merge".into(), detail: commit.to_string() })?;
+        let mut also = vec![];
+        if let Some(pr) = &state.pr {
+            self.forge().merged(pr, &commit).await?;
+            also = self.note_of(pr);
+        }
+        let what = format!("merged into {} as {}", state.target_branch, commit.short());
+        self.project(look, run, NoteChange::default().unwaiting().with(also), &what, "merged")?;
+        self.look_at_pull_request(look, &run.clone()).await;
+        Ok(())
+    }
+
+    /// A merge that cannot be done is a human's business: the run stops with the reason.
+    fn cannot_merge(
+        &self,
+        look: &Observation,
+        run: &RunId,
+        error: WorkspaceError,
+    ) -> Result<(), EngineError> {
+        if error.retry() {
+            return Err(error.into());
+        }
+        let detail = format!("cannot merge: {error}; {}", error.remedy());
+        self.book.append(run, Event::Braked { brake: crate::domain::Brake::StepFailed, detail })?;
+        self.project(look, run, NoteChange::default(), "merge not possible", "braked")
+    }
+
+    /// Looks at the pull requests of all runs under review. A look that fails leaves the last one standing.
+    pub(super) async fn look_at_pull_requests(&mut self, look: &Observation) {
+        let waiting: Vec<RunId> = look
+            .snapshot
+            .features
+            .iter()
+            .filter_map(FeatureView::live_run)
+            .filter(|run| run.pr.is_some())
+            .map(|run| run.id.clone())
+            .collect();
+        self.pull_requests.retain(|run, _| waiting.contains(run));
+        for run in waiting {
+            self.look_at_pull_request(look, &run).await;
+        }
+    }
+
+    async fn look_at_pull_request(&mut self, look: &Observation, run: &RunId) {
+        match self.try_look(look, run).await {
+            Ok(()) => {}
+            Err(error) => {
+                self.say(&Said::Problem { what: format!("{run}: cannot look at its pull request: {error}") });
+            }
+        }
+    }
+
+    async fn try_look(&mut self, look: &Observation, run: &RunId) -> Result<(), EngineError> {
+        let state = self.state(run)?;
+        let Some(pr) = &state.pr else { return Ok(()) };
+        let mut seen = self.forge().look(pr).await?;
+        let head = state.merged.clone().or_else(|| state.pr_head.clone());
+        if let Some(head) = head {
+            let workspace = self.workspace(look, self.view(look, &run.feature)?, &state)?;
+            let (id, target) = (run.clone(), state.target_branch.clone());
+            seen.reachable =
+                tokio::task::spawn_blocking(move || workspace.is_reachable(&id, &head, &target)).await??;
+        }
+        self.pull_requests.insert(run.clone(), seen);
+        Ok(())
+    }
+
+    pub(super) async fn close_pull_request(
+        &mut self,
+        look: &Observation,
+        run: &RunId,
+        why: &str,
+    ) -> Result<(), EngineError> {
+        let Some(pr) = self.state(run)?.pr else { return Ok(()) };
+        self.forge().close(&pr, why).await?;
+        let change = NoteChange::default().with(self.note_of(&pr));
+        self.project(look, run, change, "pull request closed", "closed")
+    }
+
+    fn forge(&self) -> Box<dyn Forge> {
+        Box::new(LocalForge::new(self.vault.clone(), Timestamp::now()))
+    }
+
+    /// The notes of the vault that a pull request lives in.
+    fn note_of(&self, pr: &PullRequestRef) -> Vec<NotePath> {
+        match pr.forge {
+            ForgeKind::Local => {
+                LocalForge::new(self.vault.clone(), Timestamp::now()).note_of(pr).into_iter().collect()
+            }
+        }
+    }
+
+    pub(super) fn workspace(
+        &self,
+        look: &Observation,
+        view: &FeatureView,
+        state: &RunState,
+    ) -> Result<Arc<Workspace>, EngineError> {
+        let config = &look.snapshot.config;
+        let repository = config
+            .repositories
+            .get(&state.repo)
+            .or_else(|| repository_of(&view.feature, config))
+            .ok_or_else(|| EngineError::NoSuchRepository(state.repo.to_string()))?;
+        self.open_workspace(look, repository)
+    }
+
+    pub(super) fn open_workspace(
+        &self,
+        look: &Observation,
+        repository: &Repository,
+    ) -> Result<Arc<Workspace>, EngineError> {
+        let root = worktrees_folder(&self.vault, &look.snapshot.config);
+        Ok(Arc::new(Workspace::open(repository, self.vault.root(), &root)?))
+    }
+}
+
+fn push_effect(head: &GitId) -> String {
+    format!("push:{head}")
+}
+
+/// The acceptance criteria that the last review found met.
+fn proven_criteria(state: &RunState) -> Vec<String> {
+    let review = state.review.iter().flat_map(|review| review.criteria.iter());
+    review.filter(|criterion| criterion.met).map(|criterion| criterion.text.clone()).collect()
+}

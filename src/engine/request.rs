@@ -1,0 +1,129 @@
+//! Makes the `StepRequest` of a step from what is known: everything the step needs, nothing it must look up.
+
+use super::EngineError;
+use super::observe::{repository_of, worktrees_folder};
+use crate::decide;
+use crate::domain::{
+    AgentConfig, BranchName, Caps, Config, Diagnostic, FeatureBrief, FeatureView, Instruction, ModelConfig,
+    Role, RunState, Spent, Step, StepKey, StepRequest,
+};
+use crate::vault::Vault;
+
+/// The role that a step needs, if it needs an agent.
+pub fn role_of(step: Step) -> Option<Role> {
+    match step {
+        Step::Specify => Some(Role::SpecWriter),
+        Step::Plan => Some(Role::Planner),
+        Step::Code => Some(Role::Coder),
+        Step::Test => Some(Role::Tester),
+        Step::Review => Some(Role::Reviewer),
+        Step::Triage | Step::Gates | Step::Publish | Step::Merge => None,
+    }
+}
+
+/// The request, or why it cannot be made.
+pub fn step_request(
+    vault: &Vault,
+    config: &Config,
+    view: &FeatureView,
+    run: &RunState,
+    key: StepKey,
+    attempt: u32,
+    instruction: Instruction,
+) -> Result<StepRequest, Diagnostic> {
+    let feature = &view.feature;
+    let missing = |what: String, remedy: &str| Diagnostic::error("missing-part", what, remedy);
+    let repository = repository_of(feature, config)
+        .or_else(|| config.repositories.get(&run.repo))
+        .ok_or_else(|| missing(format!("repository `{}` has no note", run.repo), "add its note"))?;
+    let (agent, models) = match role_of(key.step) {
+        None => (None, vec![]),
+        Some(role) => {
+            let agent = config.agent(role).ok_or_else(|| {
+                missing(format!("no agent has the role `{}`", role.slug()), "add a note to the agents folder")
+            })?;
+            let (agent, models) = with_models(config, agent, run)?;
+            (Some(agent), models)
+        }
+    };
+    Ok(StepRequest {
+        run: run.id.clone(),
+        key,
+        attempt,
+        feature: FeatureBrief {
+            title: feature.title.clone(),
+            kind: feature.kind(),
+            body: brief(view, run),
+            criteria: feature.sections.criteria.clone(),
+        },
+        repository: repository.clone(),
+        branch: run.branch.clone(),
+        target_branch: run.target_branch.clone(),
+        base: run.base.clone(),
+        head: run.head().cloned(),
+        worktrees: worktrees_folder(vault, config).to_string_lossy().into_owned(),
+        agent,
+        models,
+        vault: vault.root().to_string_lossy().into_owned(),
+        plan: run.plan.clone(),
+        instruction,
+        constitution: config.constitution.clone(),
+        review_rules: config.review_rules.clone(),
+        gates: config.gates.clone(),
+        rounds_left: config.settings.max_rounds.saturating_sub(key.round),
+        budget_left: budget_left(config, run),
+        sandbox: config.settings.sandbox,
+        timeout_seconds: 3600,
+    })
+}
+
+/// The note's text, with the plan as a human rewrote it where one did.
+fn brief(view: &FeatureView, run: &RunState) -> String {
+    match &run.plan_text {
+        Some(plan) => format!("{}\n\n## Plan as approved\n\n{plan}\n", view.feature.brief),
+        None => view.feature.brief.clone(),
+    }
+}
+
+fn with_models(
+    config: &Config,
+    agent: &AgentConfig,
+    run: &RunState,
+) -> Result<(AgentConfig, Vec<ModelConfig>), Diagnostic> {
+    let tier = run.triage.as_ref().map_or(crate::domain::Tier::Simple, |triage| triage.tier);
+    Ok((agent.clone(), decide::pick_models(config, agent, tier)?))
+}
+
+fn budget_left(config: &Config, run: &RunState) -> String {
+    let Caps { usd, tokens, calls } = caps_of_run(config, run);
+    let Spent { usd: spent_usd, tokens: spent_tokens, calls: spent_calls } = run.committed_spend();
+    let parts = [
+        usd.map(|cap| (cap - spent_usd).to_string()),
+        tokens.map(|cap| format!("{} tokens", cap.saturating_sub(spent_tokens))),
+        calls.map(|cap| format!("{} model calls", cap.saturating_sub(spent_calls))),
+    ];
+    let left: Vec<String> = parts.into_iter().flatten().collect();
+    if left.is_empty() { "no limit is set".to_owned() } else { left.join(", ") }
+}
+
+/// Caps of a run: its tier's and the settings', whichever is lower.
+pub fn caps_of_run(config: &Config, run: &RunState) -> Caps {
+    let tier = run.triage.as_ref().map_or(crate::domain::Tier::Simple, |triage| triage.tier);
+    config.run_caps(tier)
+}
+
+/// Caps of a feature's whole life.
+pub fn caps_of_feature(view: &FeatureView) -> Caps {
+    Caps {
+        usd: view.feature.properties.budget_usd,
+        tokens: view.feature.properties.budget_tokens,
+        calls: None,
+    }
+}
+
+/// The branch that a feature's work is merged into.
+pub fn target_branch(view: &FeatureView, config: &Config) -> Result<BranchName, EngineError> {
+    let named = view.feature.properties.target_branch.clone();
+    let of_repository = || repository_of(&view.feature, config).map(|repo| repo.default_branch.clone());
+    Ok(named.or_else(of_repository).unwrap_or_else(|| "main".to_owned()).parse()?)
+}

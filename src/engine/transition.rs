@@ -1,0 +1,299 @@
+//! Writes what a transition means into the vault: properties, blocks, ticks, the move, the run's projection; one
+//! commit for all of it. Writing the same thing twice changes nothing.
+//!
+//! Order, for crashes: the human's version is committed, block hashes are journalled, the note is written, moved,
+//! the move journalled as completed, `run.md` written, everything committed. A restart redoes what is not committed.
+
+use std::collections::BTreeSet;
+
+use jiff::Timestamp;
+
+use super::observe::Observation;
+use super::{EngineError, RunBook};
+use crate::domain::{
+    ContentHash, Event, Feature, NotePath, RunId, RunState, Spent, Status, Step, Wait, move_effect,
+};
+use crate::note::{self, EditError, PropertyValue};
+use crate::report::render;
+use crate::vault::{CommitMessage, History, Vault, VaultLock, edit, move_note, write_projection};
+
+/// What should stand in a note, apart from what its run says anyway.
+#[derive(Debug, Clone, Default)]
+pub struct NoteChange {
+    pub sets: Vec<(&'static str, Option<PropertyValue>)>,
+    /// Texts of acceptance criteria that were proven.
+    pub proven: Vec<String>,
+    /// `None` leaves `waiting_on` and the `why` block as they are; `Some(None)` clears them.
+    pub wait: Option<Option<Wait>>,
+    /// The move to make.
+    pub to: Option<Status>,
+    /// More paths that belong into the commit.
+    pub also: Vec<NotePath>,
+}
+
+impl NoteChange {
+    pub fn set(mut self, key: &'static str, value: PropertyValue) -> Self {
+        self.sets.push((key, Some(value)));
+        self
+    }
+
+    pub fn remove(mut self, key: &'static str) -> Self {
+        self.sets.push((key, None));
+        self
+    }
+
+    pub fn go(mut self, to: Status) -> Self {
+        self.to = Some(to);
+        self.set("status", PropertyValue::Text(to.slug().to_owned()))
+    }
+
+    pub fn unwaiting(mut self) -> Self {
+        self.wait = Some(None);
+        self
+    }
+
+    pub fn with(mut self, paths: Vec<NotePath>) -> Self {
+        self.also.extend(paths);
+        self
+    }
+}
+
+/// Writes into the vault for the engine.
+pub struct Scribe<'a> {
+    pub vault: &'a Vault,
+    pub history: &'a History,
+    pub book: &'a RunBook,
+}
+
+impl Scribe<'_> {
+    /// Brings a feature's note, its run note and the history to where `change` and the run's state say. Gives the
+    /// note's path afterwards.
+    pub fn write(
+        &self,
+        look: &Observation,
+        feature: &Feature,
+        run: Option<&RunId>,
+        change: &NoteChange,
+        message: CommitMessage,
+    ) -> Result<NotePath, EngineError> {
+        let lock = VaultLock::acquire(self.vault)?;
+        if let Some(why) = self.history.blocked() {
+            return Err(EngineError::HistoryBlocked(why));
+        }
+        let mut paths = vec![feature.path.clone()];
+        paths.extend(self.committed_elsewhere(feature)?);
+        self.history.commit_human(&lock, &paths)?;
+        if let Some(run) = run {
+            self.journal_blocks(run)?;
+        }
+        let state = run.and_then(|run| self.book.state(run));
+        let ours = feature.id.as_ref().map(|id| Ours::of(&self.book.runs_of(id))).unwrap_or_default();
+        edit(&lock, self.vault, &feature.path, |text| edited(text, feature, state.as_ref(), &ours, change))?;
+        let mut path = feature.path.clone();
+        if let Some(to) = change.to {
+            let folder = look.folders.status(to);
+            if look.folders.status_of(&path) != Some(to) {
+                let target = path.moved_to(&folder)?;
+                let moved = move_note(&lock, self.vault, &path, &target, &look.scan)?;
+                paths.extend(moved.touched);
+                path = target;
+            }
+            if let (Some(run), Some(state)) = (run, &state)
+                && state.status != to
+            {
+                let effect = move_effect(state.status, to);
+                self.book.append(run, Event::Completed { effect, detail: path.to_string() })?;
+            }
+            paths.push(path.clone());
+        }
+        if let Some(run) = run {
+            paths.extend(self.project_run(&lock, run, &feature.title)?);
+        }
+        paths.extend(change.also.iter().cloned());
+        self.history.commit(&lock, &paths, &message)?;
+        Ok(path)
+    }
+
+    /// Journals the hashes of the blocks about to be written, so that a human's edit of one is noticed later.
+    fn journal_blocks(&self, run: &RunId) -> Result<(), EngineError> {
+        let Some(state) = self.book.state(run) else { return Ok(()) };
+        for (block, content) in blocks_of(&state) {
+            let Some(hash) = content.and_then(|content| block_hash(block, &content)) else { continue };
+            if state.blocks.get(block) != Some(&hash) {
+                self.book.append(run, Event::BlockWritten { block: block.to_owned(), hash })?;
+            }
+        }
+        Ok(())
+    }
+
+    /// The path that the last commit knows the note under, when a human moved or renamed it since.
+    fn committed_elsewhere(&self, feature: &Feature) -> Result<Vec<NotePath>, EngineError> {
+        let Some(id) = &feature.id else { return Ok(vec![]) };
+        let committed = self.history.committed_features()?;
+        Ok(committed
+            .into_iter()
+            .filter(|(path, known, _)| known.as_ref() == Some(id) && *path != feature.path)
+            .map(|(path, _, _)| path)
+            .collect())
+    }
+
+    /// Writes `run.md` and names every file of the run that belongs into a commit.
+    fn project_run(&self, lock: &VaultLock, run: &RunId, title: &str) -> Result<Vec<NotePath>, EngineError> {
+        let Some(state) = self.book.state(run) else { return Ok(vec![]) };
+        let (run_note, mut paths) = self.book.files(run)?;
+        let text = render::run_note(&state, &self.book.records(run), title);
+        write_projection(lock, self.vault, &run_note, &text)?;
+        paths.push(run_note);
+        Ok(paths)
+    }
+}
+
+/// The note's text with everything in its place.
+fn edited(
+    text: &str,
+    feature: &Feature,
+    state: Option<&RunState>,
+    ours: &Ours,
+    change: &NoteChange,
+) -> Result<String, EditError> {
+    let mut sets = change.sets.clone();
+    let mut blocks = vec![];
+    if let Some(state) = state {
+        sets.extend(properties_of(state, ours.spent, change.to));
+        blocks.extend(blocks_of(state));
+    }
+    if let Some(wait) = &change.wait {
+        sets.push(("waiting_on", wait.as_ref().map(|wait| PropertyValue::Text(wait.on.clone()))));
+        blocks.push(("why", wait.as_ref().map(|wait| render::why_block(wait, &feature.diagnostics))));
+    }
+    let mut now = match note::set_properties(text, &sets) {
+        Ok(now) => now,
+        // Front matter that cannot be edited: the reason still goes into the body.
+        Err(_) if state.is_none() && change.to.is_none() => text.to_owned(),
+        Err(error) => return Err(error),
+    };
+    for (name, content) in blocks {
+        now = put_block(now, name, content.as_deref(), ours)?;
+    }
+    if !change.proven.is_empty() {
+        now = note::tick_criteria(&now, &change.proven)?;
+    }
+    if now != text && state.is_some() {
+        let at = Timestamp::now().strftime("%Y-%m-%dT%H:%M:%SZ").to_string();
+        now = note::set_property(&now, "updated", Some(&PropertyValue::Text(at)))?;
+    }
+    Ok(now)
+}
+
+/// What ado wrote and spent on a feature over all its runs.
+#[derive(Default)]
+struct Ours {
+    written: BTreeSet<(String, ContentHash)>,
+    spent: Spent,
+}
+
+impl Ours {
+    fn of(runs: &[RunState]) -> Self {
+        Self {
+            written: runs.iter().flat_map(|run| run.written.iter().cloned()).collect(),
+            spent: runs.iter().map(RunState::committed_spend).sum(),
+        }
+    }
+}
+
+/// Sets one block. A plan that a human rewrote is theirs and is left as it is; of any other block that a human
+/// edited the text is kept and a fresh block written below it.
+fn put_block(
+    text: String,
+    name: &'static str,
+    content: Option<&str>,
+    ours: &Ours,
+) -> Result<String, EditError> {
+    let present = note::blocks(&text).map_err(EditError::Markers)?;
+    let present = present.into_iter().find(|block| block.name == name).map(|block| block.hash);
+    let is_ours =
+        |hash: &ContentHash| name == "why" || ours.written.contains(&(name.to_owned(), hash.clone()));
+    let edited_by_human = present.as_ref().is_some_and(|hash| !is_ours(hash));
+    if edited_by_human && name == "plan" {
+        return Ok(text);
+    }
+    let nobody = ContentHash::of("written by nobody");
+    let known = if edited_by_human { Some(&nobody) } else { present.as_ref() };
+    note::set_block(&text, name, content, known)
+}
+
+/// The hash that a block with this content will have when read back.
+fn block_hash(name: &str, content: &str) -> Option<ContentHash> {
+    let text = note::set_block("", name, Some(content), None).ok()?;
+    Some(note::blocks(&text).ok()?.into_iter().next()?.hash)
+}
+
+/// The properties that a run's state says.
+fn properties_of(
+    state: &RunState,
+    spent: Spent,
+    to: Option<Status>,
+) -> Vec<(&'static str, Option<PropertyValue>)> {
+    let text = |text: String| Some(PropertyValue::Text(text));
+    let mut sets = vec![("run", text(state.id.to_string()))];
+    if let Some(triage) = &state.triage {
+        sets.push(("tier", text(triage.tier.to_string())));
+        sets.push(("complexity", Some(PropertyValue::Integer(i64::from(triage.complexity)))));
+    }
+    let at_work = state.ended.is_none() && to != Some(Status::Done);
+    let step = state.last_try().filter(|_| at_work).map(|step| step.key.to_string());
+    sets.push(("step", step.map(PropertyValue::Text)));
+    if state.base.is_some() {
+        sets.push(("branch", text(state.branch.to_string())));
+    }
+    if let Some(pr) = &state.pr {
+        sets.push(("pr", text(pr.link.clone())));
+    }
+    if spent.calls > 0 {
+        sets.push(("cost_usd", Some(PropertyValue::Number(round_cents(spent.usd.dollars())))));
+        sets.push(("tokens", Some(PropertyValue::Integer(i64::try_from(spent.tokens).unwrap_or(i64::MAX)))));
+    }
+    sets
+}
+
+/// Dollars to four places: what a person reads in a table.
+fn round_cents(dollars: f64) -> f64 {
+    (dollars * 1e4).round() / 1e4
+}
+
+/// The blocks that a run's state says.
+fn blocks_of(state: &RunState) -> Vec<(&'static str, Option<String>)> {
+    let mut blocks = vec![];
+    if let Some(triage) = &state.triage {
+        blocks.push(("triage", Some(render::triage_block(triage))));
+    }
+    if let Some(plan) = state.plan.as_ref().filter(|_| state.plan_text.is_none()) {
+        blocks.push(("plan", Some(render::plan_block(plan, &state.id))));
+    }
+    if state.tries.iter().any(|step| step.key.step != Step::Triage) {
+        blocks.push(("progress", Some(render::progress_block(&state.id))));
+    }
+    if state.review.is_some() {
+        blocks.push(("review", Some(render::review_block(state))));
+    }
+    if state.pr.is_some() {
+        blocks.push(("pull-request", Some(render::pull_request_block(state))));
+    }
+    blocks
+}
+
+/// A commit message of a feature's transition with its trailers (vault format, section 7).
+pub fn message(subject: String, feature: &str, run: Option<&RunState>, event: &str) -> CommitMessage {
+    let mut trailers = vec![("Ado-Feature".to_owned(), feature.to_owned())];
+    if let Some(run) = run {
+        trailers.push(("Ado-Run".to_owned(), run.id.to_string()));
+        if let Some(step) = run.last_try() {
+            trailers.push(("Ado-Step".to_owned(), step.key.to_string()));
+        }
+    }
+    trailers.push(("Ado-Event".to_owned(), event.to_owned()));
+    if let Some(run) = run {
+        trailers.push(("Ado-Cost-Usd".to_owned(), format!("{:.4}", run.spent.usd.dollars())));
+    }
+    CommitMessage { subject, body: String::new(), trailers }
+}
