@@ -4,8 +4,10 @@
 //! module is a room; `docs/architecture.md` says what lives where and which rooms may use which.
 
 pub mod agents;
+pub mod cli;
 pub mod decide;
 pub mod domain;
+pub mod engine;
 pub mod forge;
 pub mod gates;
 pub mod models;

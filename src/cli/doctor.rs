@@ -1,0 +1,156 @@
+//! `ado-vault doctor`: what this machine and this vault can do.
+
+use clap::Args;
+use serde::Serialize;
+
+use super::args::{Format, Global};
+use super::{Exit, Failure, output};
+use crate::domain::{Config, ModelConfig, Role};
+use crate::engine::see;
+use crate::sandbox::{Sandbox, SandboxReport};
+use crate::vault::{History, Vault};
+
+/// What this machine and this vault can do, and what is missing
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:\n  ado-vault doctor\n  ado-vault doctor --format json")]
+pub struct DoctorArgs {}
+
+#[derive(Debug, Serialize)]
+struct DoctorReport {
+    version: &'static str,
+    git: Finding,
+    sandbox: SandboxReport,
+    sandbox_problem: Option<String>,
+    vault: Vec<Finding>,
+}
+
+#[derive(Debug, Serialize)]
+struct Finding {
+    what: String,
+    ok: bool,
+    detail: String,
+}
+
+impl Finding {
+    fn new(what: impl Into<String>, result: Result<String, String>) -> Self {
+        let (ok, detail) = match result {
+            Ok(detail) => (true, detail),
+            Err(detail) => (false, detail),
+        };
+        Self { what: what.into(), ok, detail }
+    }
+}
+
+pub fn run(global: &Global, _args: &DoctorArgs) -> Result<Exit, Failure> {
+    let (sandbox, sandbox_problem) = match Sandbox::detect(&std::env::current_exe()?) {
+        Ok(sandbox) => (sandbox, None),
+        Err(error) => (Sandbox::none(), Some(error.to_string())),
+    };
+    let report = DoctorReport {
+        version: env!("CARGO_PKG_VERSION"),
+        git: git(),
+        sandbox: sandbox.report(),
+        sandbox_problem,
+        vault: of_vault(global),
+    };
+    let fine =
+        report.git.ok && report.sandbox_problem.is_none() && report.vault.iter().all(|finding| finding.ok);
+    if global.format == Format::Json {
+        output::json(&report)?;
+    } else {
+        print(&report);
+    }
+    Ok(if fine { Exit::Done } else { Exit::Errors })
+}
+
+fn print(report: &DoctorReport) {
+    let mark = |ok: bool| if ok { "✓" } else { "✗" };
+    println!("ado-vault {}", report.version);
+    println!("{} {}: {}", mark(report.git.ok), report.git.what, report.git.detail);
+    match &report.sandbox_problem {
+        None => println!("✓ sandbox"),
+        Some(problem) => println!("✗ {problem}"),
+    }
+    for layer in &report.sandbox.layers {
+        println!("    {} {}: {}", mark(layer.enforced), layer.name, layer.detail);
+    }
+    for finding in &report.vault {
+        println!("{} {}: {}", mark(finding.ok), finding.what, finding.detail);
+    }
+}
+
+fn git() -> Finding {
+    let said = std::process::Command::new("git").arg("--version").output();
+    Finding::new(
+        "git",
+        match said {
+            Ok(output) if output.status.success() => {
+                Ok(String::from_utf8_lossy(&output.stdout).trim().to_owned())
+            }
+            Ok(output) => Err(format!("`git --version` ended with {}", output.status)),
+            Err(error) => Err(format!("not found: {error}; it is needed to fetch and push")),
+        },
+    )
+}
+
+fn of_vault(global: &Global) -> Vec<Finding> {
+    let vault = match Vault::open(&global.vault) {
+        Ok(vault) => vault,
+        Err(error) => return vec![Finding::new("vault", Err(error.to_string()))],
+    };
+    let mut found = vec![Finding::new("vault", Ok(vault.root().display().to_string()))];
+    let history = History::open(&vault).map(|history| history.blocked());
+    found.push(Finding::new(
+        "history",
+        match history {
+            Ok(None) => Ok("commits can be made".to_owned()),
+            Ok(Some(why)) => Err(why),
+            Err(error) => Err(error.to_string()),
+        },
+    ));
+    match see(&vault, &[]) {
+        Ok(seen) => {
+            let snapshot = &seen.observation.snapshot;
+            found.extend(of_config(&snapshot.config));
+            for (repo, problem) in &snapshot.unusable_repos {
+                found.push(Finding::new(format!("repository {repo}"), Err(problem.clone())));
+            }
+        }
+        Err(error) => found.push(Finding::new("notes", Err(error.to_string()))),
+    }
+    found
+}
+
+fn of_config(config: &Config) -> Vec<Finding> {
+    let mut found = vec![];
+    for problem in config.problems.iter().filter(|problem| problem.is_error()) {
+        found.push(Finding::new("note", Err(problem.to_string())));
+    }
+    for role in Role::ALL {
+        let named = config.agent(role).map(|agent| agent.name.to_string());
+        found.push(Finding::new(
+            format!("agent for {}", role.slug()),
+            named.ok_or_else(|| "none: add a note with this role to the agents folder".to_owned()),
+        ));
+    }
+    let default = config.settings.default_model.as_ref().and_then(|name| config.models.get(name));
+    found.push(Finding::new(
+        "default model",
+        match default {
+            Some(model) => key_of(model),
+            None => Err("none: set `default_model` in Settings to the name of a model note".to_owned()),
+        },
+    ));
+    found
+}
+
+/// Whether the model's key is there; never the key.
+fn key_of(model: &ModelConfig) -> Result<String, String> {
+    match &model.api_key_env {
+        Some(variable) if std::env::var_os(variable).is_none() => {
+            Err(format!("{}: environment variable `{variable}` is not set", model.name))
+        }
+        Some(variable) => Ok(format!("{} with the key in `{variable}`", model.name)),
+        None => Ok(format!("{} without a key", model.name)),
+    }
+}

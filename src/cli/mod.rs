@@ -1,0 +1,64 @@
+//! The command line: arguments in, reports out. One file a command; nothing here decides anything about features.
+
+mod approve;
+mod args;
+mod check;
+mod completions;
+mod demo;
+mod doctor;
+mod exit;
+mod init;
+mod log;
+mod man;
+mod new;
+mod output;
+mod progress;
+mod run;
+mod score;
+mod session;
+mod set;
+mod status;
+mod sync;
+mod watch;
+mod why;
+
+pub use args::Cli;
+pub use exit::{Exit, Failure};
+
+use args::Command;
+use clap::Parser;
+
+/// Parses the arguments, runs the command, prints a failure with its remedy, and gives the exit code.
+pub fn main() -> Exit {
+    let cli = Cli::parse();
+    output::set_up(cli.verbose);
+    match dispatch(cli) {
+        Ok(exit) => exit,
+        Err(failure) => {
+            failure.print();
+            failure.exit
+        }
+    }
+}
+
+fn dispatch(cli: Cli) -> Result<Exit, Failure> {
+    let global = cli.global;
+    match cli.command {
+        Command::Init(args) => init::run(&global, &args),
+        Command::New(args) => new::run(&global, &args),
+        Command::Watch(args) => watch::run(&global, &args),
+        Command::Run(args) => run::run(&global, &args),
+        Command::Sync(args) => sync::run(&global, &args),
+        Command::Status(args) => status::run(&global, &args),
+        Command::Why(args) => why::run(&global, &args),
+        Command::Log(args) => log::run(&global, &args),
+        Command::Check(args) => check::run(&global, &args),
+        Command::Set(args) => set::run(&global, &args),
+        Command::Approve(args) => approve::run(&global, &args),
+        Command::Score(args) => score::run(&global, &args),
+        Command::Doctor(args) => doctor::run(&global, &args),
+        Command::Demo(args) => demo::run(&global, &args),
+        Command::Completions(args) => completions::run(&args),
+        Command::Man(args) => man::run(&args),
+    }
+}

@@ -1,0 +1,87 @@
+//! Progress of a run on standard error: bars on a terminal, plain lines elsewhere.
+
+use std::collections::HashMap;
+use std::io::IsTerminal;
+use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
+
+use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
+
+use crate::domain::RunId;
+use crate::engine::{Listener, Said};
+use crate::note;
+
+/// Shows what the engine says: one spinner for each step at work, one line for each thing done.
+pub struct Progress {
+    bars: Option<MultiProgress>,
+    at_work: Mutex<HashMap<RunId, ProgressBar>>,
+}
+
+impl Progress {
+    /// Bars where standard error is a terminal.
+    pub fn new() -> Self {
+        let bars = std::io::stderr().is_terminal().then(MultiProgress::new);
+        Self { bars, at_work: Mutex::new(HashMap::new()) }
+    }
+
+    fn line(&self, text: &str) {
+        let text = note::plain(text);
+        match &self.bars {
+            // A terminal that went away is no reason to stop working.
+            Some(bars) => {
+                let _ = bars.println(text);
+            }
+            None => eprintln!("{text}"),
+        }
+    }
+
+    fn begin(&self, run: &RunId, what: String) {
+        match &self.bars {
+            Some(bars) => {
+                let style = ProgressStyle::with_template("  {spinner} {msg} {elapsed}")
+                    .unwrap_or_else(|_| ProgressStyle::default_spinner());
+                let bar = bars.add(ProgressBar::new_spinner().with_style(style).with_message(what));
+                bar.enable_steady_tick(Duration::from_millis(120));
+                self.at_work().insert(run.clone(), bar);
+            }
+            None => self.line(&format!("  … {what}")),
+        }
+    }
+
+    fn end(&self, run: &RunId) {
+        if let Some(bar) = self.at_work().remove(run) {
+            bar.finish_and_clear();
+        }
+    }
+
+    fn at_work(&self) -> std::sync::MutexGuard<'_, HashMap<RunId, ProgressBar>> {
+        self.at_work.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Listener for Progress {
+    fn hear(&self, said: &Said) {
+        match said {
+            Said::Did { feature, what } if what.starts_with(feature.as_str()) => {
+                self.line(&format!("  {what}"))
+            }
+            Said::Did { feature, what } => self.line(&format!("  {feature}: {what}")),
+            Said::StepStarted { run, key, attempt } => {
+                let again = if *attempt > 1 { format!(", attempt {attempt}") } else { String::new() };
+                self.begin(run, format!("{}: {key}{again}", run.feature));
+            }
+            Said::StepFinished { run, outcome, spent, key } => {
+                self.end(run);
+                let seconds = outcome.millis as f64 / 1000.0;
+                let cost = if spent.calls > 0 { format!(", {}", spent.usd) } else { String::new() };
+                tracing::info!(%run, %key, seconds, result = %outcome.result.in_words(), "step finished");
+                self.line(&format!("    {key} took {seconds:.1} s{cost}"));
+            }
+            Said::Waits { feature, on, unblock } => {
+                self.line(&format!("  {feature}: waits for {on}"));
+                self.line(&format!("    to go on: {unblock}"));
+            }
+            Said::Problem { what } => self.line(&format!("! {what}")),
+        }
+    }
+}

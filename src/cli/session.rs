@@ -1,0 +1,82 @@
+//! What commands share: the vault, an engine with its signals, a feature by name.
+
+use std::sync::Arc;
+
+use tokio_util::sync::CancellationToken;
+
+use super::Failure;
+use super::args::Global;
+use crate::domain::{FeatureId, FeatureView};
+use crate::engine::{Engine, Listener, Observation, Options, Outcome};
+use crate::models;
+use crate::vault::Vault;
+
+pub fn open_vault(global: &Global) -> Result<Vault, Failure> {
+    Ok(Vault::open(&global.vault)?)
+}
+
+pub fn feature_id(text: &str) -> Result<FeatureId, Failure> {
+    text.trim_end_matches(".md")
+        .parse()
+        .map_err(|error: crate::domain::InvalidId| Failure::usage(error.to_string()))
+}
+
+pub fn feature_ids(texts: &[String]) -> Result<Vec<FeatureId>, Failure> {
+    texts.iter().map(|text| feature_id(text)).collect()
+}
+
+/// The feature with this id, or a failure that names what there is.
+pub fn find<'a>(look: &'a Observation, id: &FeatureId) -> Result<&'a FeatureView, Failure> {
+    look.snapshot.feature(id).ok_or_else(|| {
+        Failure::errors(format!("feature `{id}` is not in the vault; `ado-vault status --all` lists all"))
+    })
+}
+
+/// How an engine is to work.
+pub enum Work {
+    UntilIdle,
+    UntilStopped,
+    /// Keep the books once: no agents, no pushes, no merges.
+    Bookkeeping,
+}
+
+/// Opens an engine and lets it work until it ends or a signal stops it.
+pub fn work(vault: &Vault, options: Options, work: &Work) -> Result<Outcome, Failure> {
+    models::install_tls();
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+    let outcome = runtime.block_on(async {
+        let stop = CancellationToken::new();
+        stop_on_signals(&stop)?;
+        let mut engine = Engine::open(vault, options)?;
+        Ok::<Outcome, Failure>(match work {
+            Work::UntilIdle => engine.run(&stop).await?,
+            Work::UntilStopped => engine.watch(&stop).await?,
+            Work::Bookkeeping => engine.keep_books(&stop).await?,
+        })
+    });
+    // Steps that did not stop in time are left behind; the journal knows them.
+    runtime.shutdown_background();
+    outcome
+}
+
+fn stop_on_signals(stop: &CancellationToken) -> Result<(), Failure> {
+    use tokio::signal::unix::{SignalKind, signal};
+    for kind in [SignalKind::interrupt(), SignalKind::terminate()] {
+        let mut signals = signal(kind)?;
+        let stop = stop.clone();
+        tokio::spawn(async move {
+            signals.recv().await;
+            stop.cancel();
+        });
+    }
+    Ok(())
+}
+
+pub fn options(
+    listener: Arc<dyn Listener>,
+    only: Vec<FeatureId>,
+    no_sandbox: bool,
+    what: &'static str,
+) -> Result<Options, Failure> {
+    Ok(Options { binary: std::env::current_exe()?, no_sandbox, only, listener, what })
+}
