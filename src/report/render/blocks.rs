@@ -1,33 +1,200 @@
-//! The managed blocks of a feature note. Markers are not written here.
+//! The managed blocks of a feature note, as callouts. Knows nothing of the markers around them.
 
-use crate::domain::{Diagnostic, RunId, RunState, Triage, Wait, WorkPlan};
+use super::markdown::{callout, cell, code, code_cell, folded, inline, or_dash, table, with_detail};
+use super::words;
+use crate::domain::{
+    CriterionEvidence, Diagnostic, Finding, Review, RunId, RunState, Triage, Wait, WorkPlan,
+};
 
 /// Content of the `triage` block: the routing decision with its reasons.
 pub fn triage_block(triage: &Triage) -> String {
-    format!("> [!info]- Triage: {} ({})", triage.tier, triage.complexity)
+    let title = format!(
+        "Triage: {}, complexity {} of 100, risk {}, novelty {}",
+        triage.tier, triage.complexity, triage.risk, triage.novelty
+    );
+    let approval = if triage.plan_approval { "waits for your approval" } else { "needs no approval" };
+    let mut body = vec![format!("Way of working: {}. The plan {approval}.", triage.strategy)];
+    body.extend(table(
+        &["criterion", "points", "because"],
+        &triage
+            .points
+            .iter()
+            .map(|p| vec![cell(&p.criterion), format!("{} of {}", p.points, p.of), cell(&p.because)])
+            .collect::<Vec<_>>(),
+    ));
+    body.push(String::new());
+    body.push(with_detail(&format!("- Risk {}", triage.risk), &triage.risk_reasons.join("; ")));
+    body.push(with_detail(&format!("- Novelty {}", triage.novelty), &triage.novelty_reason));
+    folded("info", &title, &body)
 }
 
 /// Content of the `plan` block.
 pub fn plan_block(plan: &WorkPlan, run: &RunId) -> String {
-    format!("> [!info]- Plan, run {run}\n> {} steps", plan.steps.len())
+    let title = format!(
+        "Plan, run {}: {}, {}",
+        run.number,
+        words::count(plan.steps.len(), "step", "steps"),
+        words::count(plan.files.len(), "file", "files")
+    );
+    folded("info", &title, &plan_lines(plan))
 }
 
-/// Content of the `progress` block: an embed of the run note, so that progress never rewrites the feature note.
+/// The plan without a frame around it, line by line.
+pub(super) fn plan_lines(plan: &WorkPlan) -> Vec<String> {
+    let mut lines = vec![or_dash(&plan.summary)];
+    let mut list = |head: &str, items: Vec<String>| {
+        if !items.is_empty() {
+            lines.extend([String::new(), format!("**{head}**"), String::new()]);
+            lines.extend(items);
+        }
+    };
+    list(
+        "Steps",
+        plan.steps.iter().enumerate().map(|(i, step)| format!("{}. {}", i + 1, or_dash(step))).collect(),
+    );
+    list(
+        "Files",
+        plan.files.iter().map(|file| format!("- {}: {}", code(&file.path), or_dash(&file.change))).collect(),
+    );
+    list("Checks", plan.validation.iter().map(|command| format!("- {}", code(command))).collect());
+    list("Risks", plan.risks.iter().map(|risk| format!("- {}", or_dash(risk))).collect());
+    if !plan.rollback.trim().is_empty() {
+        list("Rollback", vec![inline(&plan.rollback)]);
+    }
+    list(
+        "Smaller features",
+        plan.sub_features
+            .iter()
+            .enumerate()
+            .map(|(i, sub)| format!("{}. **{}**: {}", i + 1, or_dash(&sub.title), or_dash(&sub.summary)))
+            .collect(),
+    );
+    lines
+}
+
+/// Content of the `progress` block: an embed of the run note, so that progress never rewrites the feature note. The
+/// embed is by path, because every run note is called `run`.
 pub fn progress_block(run: &RunId) -> String {
     format!("![[60_runs/{run}/run|Run {run}]]")
 }
 
-/// Content of the `review` block: the last review and the rounds before it.
+/// Content of the `review` block: the last review, and one line for each earlier round.
 pub fn review_block(state: &RunState) -> String {
-    format!("> [!info]- Review, run {}", state.id)
+    let Some((round, review)) = state.review_history.last() else {
+        return callout("info", &format!("No review yet in run {}", state.id.number), &[]);
+    };
+    let kind = if review.approves() { "success" } else { "warning" };
+    let title = format!("Review, run {}, round {round}: {}", state.id.number, words::review(review));
+    let mut body = review_lines(review);
+    let earlier = &state.review_history[..state.review_history.len() - 1];
+    if !earlier.is_empty() {
+        body.push(String::new());
+        body.extend(earlier.iter().map(|(round, old)| {
+            format!("- Round {round}, {}: {}", words::review(old), or_dash(&old.summary))
+        }));
+    }
+    folded(kind, &title, &body)
 }
 
-/// Content of the `pull-request` block.
+fn review_lines(review: &Review) -> Vec<String> {
+    let mut lines = vec![or_dash(&review.summary)];
+    lines.extend(findings_table(&review.findings));
+    lines.extend(criteria_table(&review.criteria));
+    lines
+}
+
+pub(super) fn findings_table(findings: &[Finding]) -> Vec<String> {
+    table(
+        &["severity", "place", "finding", "suggestion"],
+        &findings
+            .iter()
+            .map(|f| {
+                let place = match (f.file.is_empty(), f.line) {
+                    (true, _) => "—".to_owned(),
+                    (false, None) => code_cell(&f.file),
+                    (false, Some(line)) => code_cell(&format!("{}:{line}", f.file)),
+                };
+                let message = match f.rule.trim() {
+                    "" => cell(&f.message),
+                    rule => format!("{} ({})", cell(&f.message), cell(rule)),
+                };
+                vec![f.severity.to_string(), place, message, cell(&f.suggestion)]
+            })
+            .collect::<Vec<_>>(),
+    )
+}
+
+fn criteria_table(criteria: &[CriterionEvidence]) -> Vec<String> {
+    table(
+        &["met", "criterion", "evidence"],
+        &criteria
+            .iter()
+            .map(|c| vec![if c.met { "yes" } else { "**no**" }.to_owned(), cell(&c.text), cell(&c.evidence)])
+            .collect::<Vec<_>>(),
+    )
+}
+
+/// Content of the `pull-request` block: where it is, what was checked, how to merge it.
 pub fn pull_request_block(state: &RunState) -> String {
-    format!("> [!info] Pull request of run {}", state.id)
+    let Some(pr) = &state.pr else {
+        return callout("info", &format!("No pull request yet in run {}", state.id.number), &[]);
+    };
+    let link = inline(pr.link.trim_matches('"'));
+    let mut body = vec![format!("- Link: {link}")];
+    body.push(format!("- Branch: {} → {}", code(state.branch.as_str()), code(state.target_branch.as_str())));
+    if let Some(change) = &state.change {
+        body.push(format!("- Change: {}, commit {}", words::size(change), code(change.commit.short())));
+    }
+    body.push(format!("- Checks: {}", inline(&words::gates(&state.gates))));
+    if let Some(review) = &state.review {
+        body.push(format!("- Review: {}", words::review(review)));
+    }
+    body.push(format!("- Cost: {}", words::spent(state.spent)));
+    match &state.merged {
+        Some(commit) => {
+            body.push(format!("- Merged as {}", code(commit.short())));
+            callout("success", &format!("Pull request {}, merged", inline(&pr.key)), &body)
+        }
+        None => {
+            body.push(String::new());
+            body.push(
+                "To merge: tick `merge` in the pull request's note, or move this note to `06_done`. To send it back: \
+                 write your comments into the pull request's note and move this note to `04_in_progress`."
+                    .to_owned(),
+            );
+            callout("info", &format!("Pull request {}", inline(&pr.key)), &body)
+        }
+    }
 }
 
 /// Content of the `why` block: what the feature waits for, what unblocks it, and what is wrong with the note.
 pub fn why_block(wait: &Wait, problems: &[Diagnostic]) -> String {
-    format!("> [!warning] Waiting on {}\n> {} problems", wait.on, problems.len())
+    let mut body = vec![];
+    if !wait.why.trim().is_empty() {
+        body.push(format!("**Why:** {}", inline(&wait.why)));
+    }
+    if !wait.unblock.trim().is_empty() {
+        body.push(format!("**To go on:** {}", inline(&wait.unblock)));
+    }
+    body.extend(table(
+        &["", "line", "problem", "what to do"],
+        &problems
+            .iter()
+            .map(|p| {
+                let line = match (&p.path, p.line) {
+                    (Some(path), 0) => code_cell(path.as_str()),
+                    (Some(path), line) => code_cell(&format!("{path}:{line}")),
+                    (None, 0) => "—".to_owned(),
+                    (None, line) => line.to_string(),
+                };
+                vec![p.severity.to_string(), line, cell(&p.message), cell(&p.remedy)]
+            })
+            .collect::<Vec<_>>(),
+    ));
+    let title = match wait.on.trim() {
+        "" => "Nothing is done with this note until it is mended".to_owned(),
+        on => format!("Waiting on {}", inline(on)),
+    };
+    let kind = if wait.needs_human || !problems.is_empty() { "warning" } else { "info" };
+    callout(kind, &title, &body)
 }

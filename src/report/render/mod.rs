@@ -2,9 +2,11 @@
 //! note, pull requests. Pure: text out. Knows nothing of where the text is written.
 
 mod blocks;
+mod markdown;
 mod pull_request;
 mod run_note;
 mod status_line;
+mod words;
 
 pub use blocks::{plan_block, progress_block, pull_request_block, review_block, triage_block, why_block};
 pub use pull_request::{pull_request_body, pull_request_title};

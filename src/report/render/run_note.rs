@@ -1,8 +1,215 @@
-//! The whole text of `run.md`.
+//! The whole text of `run.md`: a projection of the journal for people. Knows nothing of where it is written.
 
-use crate::domain::{Record, RunState};
+use super::markdown::{cell, code, code_cell, inline, or_dash, table, yaml};
+use super::status_line::standing;
+use super::{blocks, words};
+use crate::domain::{Event, GateResult, NoteName, Record, RunState, Severity};
+use crate::note;
 
-/// The run note: front matter and a body that tells what happened.
+/// Lines of the timeline; older ones are in the journal.
+const TIMELINE: usize = 200;
+/// Diagnostics shown for one gate.
+const DIAGNOSTICS: usize = 20;
+
+/// The run note: front matter, and a body that tells what happened. `feature_title` is the feature note's stem, or its
+/// title where the id is not part of it.
 pub fn run_note(state: &RunState, records: &[Record], feature_title: &str) -> String {
-    format!("# {feature_title}, run {}\n\n{} records\n", state.id, records.len())
+    let stem = feature_stem(state, feature_title);
+    let mut text = front_matter(state, &stem);
+    text.push_str(&format!("# Run {} of {}\n\n", state.id.number, inline(&stem)));
+    text.push_str(&format!("[[{}]]: {}\n", inline(&stem), inline(&standing(state))));
+    if !state.sandboxed {
+        text.push_str("\n> [!warning] The agents of this run work without a sandbox\n");
+    }
+    let mut section = |title: &str, lines: Vec<String>| {
+        if !lines.is_empty() {
+            text.push_str(&format!("\n## {title}\n\n{}\n", lines.join("\n").trim()));
+        }
+    };
+    section("Steps", steps(state));
+    section("Checks", checks(state));
+    section("Review", review(state));
+    section("Plan", state.plan.as_ref().map(blocks::plan_lines).unwrap_or_default());
+    section("Commits", commits(state));
+    section("Timeline", timeline(records));
+    text
+}
+
+/// The name that a wikilink to the feature says.
+fn feature_stem(state: &RunState, title: &str) -> String {
+    let id = &state.id.feature;
+    if title.starts_with(id.as_str()) {
+        return title.to_owned();
+    }
+    let name = note::file_name(Some(id), title, NoteName::Title);
+    name.strip_suffix(".md").map_or_else(|| name.clone(), str::to_owned)
+}
+
+fn front_matter(state: &RunState, stem: &str) -> String {
+    let step = state.last_try().map_or_else(String::new, |step| step.key.to_string());
+    format!(
+        "---\nfeature: {}\nrun: {}\nstatus: {}\nstep: {}\nbranch: {}\ncost_usd: {}\ntokens: {}\nstarted: {}\n\
+         updated: {}\n---\n",
+        yaml(&format!("[[{stem}]]")),
+        state.id,
+        state.status,
+        step,
+        state.branch,
+        state.spent.usd.dollars(),
+        state.spent.tokens,
+        words::clock(state.started),
+        words::clock(state.last),
+    )
+}
+
+fn steps(state: &RunState) -> Vec<String> {
+    let rows: Vec<Vec<String>> = state
+        .tries
+        .iter()
+        .map(|step| {
+            let result = step.result.as_ref().map_or_else(|| "at work".to_owned(), words::result);
+            let key = match step.attempt {
+                0 | 1 => step.key.to_string(),
+                attempt => format!("{}, attempt {attempt}", step.key),
+            };
+            vec![
+                key,
+                cell(&result),
+                words::duration(words::seconds(step, state.last)),
+                step.spent.usd.to_string(),
+                words::grouped(step.spent.tokens),
+            ]
+        })
+        .collect();
+    let mut lines = table(&["step", "result", "time", "cost", "tokens"], &rows);
+    if !rows.is_empty() {
+        lines.push(String::new());
+        lines.push(format!(
+            "Together {} and {} of work.",
+            words::spent(state.spent),
+            words::duration(state.active_seconds())
+        ));
+    }
+    lines
+}
+
+fn checks(state: &RunState) -> Vec<String> {
+    let Some((round, _)) = state.gate_history.last() else { return vec![] };
+    let mut lines = vec![format!("Round {round}: {}", inline(&words::gates(&state.gates)))];
+    lines.extend(table(
+        &["check", "result", "command", "time"],
+        &state
+            .gates
+            .iter()
+            .map(|gate| {
+                vec![
+                    cell(&gate.name),
+                    words::gate_status(gate.status).to_owned(),
+                    code_cell(&gate.command),
+                    words::duration(i64::try_from(gate.millis / 1_000).unwrap_or(i64::MAX)),
+                ]
+            })
+            .collect::<Vec<_>>(),
+    ));
+    for gate in state.gates.iter().filter(|gate| !gate.passed()) {
+        lines.extend(diagnostics(gate));
+    }
+    let earlier = state.gate_history.len() - 1;
+    if earlier > 0 {
+        lines.push(String::new());
+        lines.extend(
+            state.gate_history[..earlier]
+                .iter()
+                .map(|(round, gates)| format!("- Round {round}: {}", inline(&words::gates(gates)))),
+        );
+    }
+    lines
+}
+
+fn diagnostics(gate: &GateResult) -> Vec<String> {
+    let shown: Vec<_> = gate.diagnostics.iter().filter(|d| d.severity == Severity::Error).collect();
+    let mut lines = vec![];
+    if !shown.is_empty() {
+        lines.extend([String::new(), format!("Errors of {}:", inline(&gate.name)), String::new()]);
+    }
+    lines.extend(shown.iter().take(DIAGNOSTICS).map(|d| {
+        let place = match (&d.file, d.line) {
+            (Some(file), Some(line)) => format!("{}: ", code(&format!("{file}:{line}"))),
+            (Some(file), None) => format!("{}: ", code(file)),
+            _ => String::new(),
+        };
+        let number = d.code.as_ref().map_or_else(String::new, |code| format!(" ({})", inline(code)));
+        format!("- {place}{}{number}", or_dash(&d.message))
+    }));
+    if shown.len() > DIAGNOSTICS {
+        lines.push(format!("- and {} more", shown.len() - DIAGNOSTICS));
+    }
+    lines
+}
+
+fn review(state: &RunState) -> Vec<String> {
+    if state.review.is_none() { vec![] } else { vec![super::review_block(state)] }
+}
+
+fn commits(state: &RunState) -> Vec<String> {
+    table(
+        &["step", "commit", "change since the base", "summary"],
+        &state
+            .changes
+            .iter()
+            .map(|(key, change)| {
+                vec![
+                    key.to_string(),
+                    code_cell(change.commit.short()),
+                    words::size(change),
+                    cell(&change.summary),
+                ]
+            })
+            .collect::<Vec<_>>(),
+    )
+}
+
+/// What happened when, without tool and model calls: those are in the journal.
+fn timeline(records: &[Record]) -> Vec<String> {
+    let lines: Vec<String> = records
+        .iter()
+        .filter_map(|record| Some(format!("- {} {}", words::clock(record.at), inline(&told(&record.event)?))))
+        .collect();
+    let hidden = lines.len().saturating_sub(TIMELINE);
+    let mut shown = vec![];
+    if hidden > 0 {
+        shown.push(format!("- {hidden} earlier events are in `journal.jsonl`"));
+    }
+    shown.extend(lines.into_iter().skip(hidden));
+    shown
+}
+
+fn told(event: &Event) -> Option<String> {
+    Some(match event {
+        Event::Started { reason, version, .. } => format!("started by ado-vault {version}: {reason}"),
+        Event::Triaged { triage } => format!("triaged: {}, complexity {}", triage.tier, triage.complexity),
+        Event::StepStarted { key, attempt: 0 | 1 } => format!("{key} begun"),
+        Event::StepStarted { key, attempt } => format!("{key} begun, attempt {attempt}"),
+        Event::StepFinished { key, outcome, .. } => format!("{key}: {}", words::result(&outcome.result)),
+        Event::Completed { effect, detail } if detail.is_empty() => format!("done: {effect}"),
+        Event::Completed { effect, detail } => format!("done: {effect}, {detail}"),
+        Event::PullRequestOpened { pr, head } => format!("pull request {pr} at {}", head.short()),
+        Event::Merged { commit } => format!("merged as {}", commit.short()),
+        Event::ApprovalAsked { gate, .. } => format!("asked for approval: {gate}"),
+        Event::Approved { gate, by, .. } => format!("{gate} approved by {by}"),
+        Event::PlanEdited { .. } => "plan edited by a human".to_owned(),
+        Event::Braked { brake, detail } => format!("stopped by a brake, {brake}: {detail}"),
+        Event::Resumed { by, .. } => format!("let go on by {by}"),
+        Event::Moved { from, to } => format!("moved by a human: {from} → {to}"),
+        Event::SplitInto { features } => {
+            let names: Vec<&str> = features.iter().map(|feature| feature.as_str()).collect();
+            format!("split into {}", names.join(", "))
+        }
+        Event::Ended { .. } => "ended".to_owned(),
+        Event::ModelCallStarted { .. }
+        | Event::ModelCallFinished { .. }
+        | Event::ToolCalled { .. }
+        | Event::Intended { .. }
+        | Event::BlockWritten { .. } => return None,
+    })
 }
