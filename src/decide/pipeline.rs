@@ -57,7 +57,7 @@ fn build(snapshot: &Snapshot, view: &FeatureView, run: &RunState, strategy: Stra
         return code(snapshot, view, run, round, reason);
     }
     if !run.words.is_empty() {
-        return code(snapshot, view, run, round + 1, "a human asked for changes");
+        return code(snapshot, view, run, round.saturating_add(1), "a human asked for changes");
     }
     if let Some((brake, detail)) = brakes::after_change(snapshot, run) {
         return brakes::pull(run, brake, detail);
@@ -160,7 +160,7 @@ fn missing_gate(
 fn fix(snapshot: &Snapshot, view: &FeatureView, run: &RunState, round: u32, why: &str) -> Next {
     match brakes::before_fix(snapshot, run) {
         Some((brake, detail)) => brakes::pull(run, brake, detail),
-        None => code(snapshot, view, run, round + 1, why),
+        None => code(snapshot, view, run, round.saturating_add(1), why),
     }
 }
 

@@ -1,0 +1,155 @@
+//! What stops a run, and what lets it go on.
+
+use ado_vault::domain::*;
+use jiff::SignedDuration;
+
+use super::world::*;
+
+#[test]
+fn the_same_error_three_times_stops_and_only_a_human_lets_it_go_on() {
+    let mut world = World::new();
+    for round in 1..=3 {
+        world.script(Step::Gates, round, gated(&format!("mismatched types on line {round}")));
+    }
+    world.settle();
+    assert_eq!(world.told.last().unwrap(), "brake: same error three times");
+    assert!(world.wait().needs_human);
+    assert!(world.wait().on.starts_with("human: same error three times"), "{:?}", world.wait());
+
+    world.view().feature.properties.approved = Some(true);
+    world.view().feature.sections.notes = "Use &str.".into();
+    world.view().feature.brief.push_str("\nUse &str.");
+    assert!(matches!(world.effect(), Effect::Resume { words, .. } if words == ["Use &str."]));
+    let effect = world.effect();
+    world.perform(effect);
+    let next = world.effect();
+    assert_eq!(short(&next), "code/4");
+    assert_eq!(instruction(&next).human, ["Use &str."]);
+    world.settle();
+    assert_eq!(world.wait().on, "merge");
+}
+
+#[test]
+fn fix_rounds_are_counted_and_end_with_a_question() {
+    let mut world = World::new();
+    world.snapshot.config.settings.max_rounds = 2;
+    for (round, error) in [(1, "no such function"), (2, "borrowed value"), (3, "unused import of module")] {
+        world.script(Step::Gates, round, gated(error));
+    }
+    world.settle();
+    assert_eq!(world.told.last().unwrap(), "brake: fix rounds used up");
+}
+
+#[test]
+fn a_coder_that_changes_nothing_is_asked_for_another_way_and_then_stopped() {
+    let mut world = World::new();
+    world.script(Step::Gates, 1, gated("mismatched types"));
+    for round in [2, 3] {
+        world.script(Step::Code, round, changed("test-1"));
+    }
+    while !matches!(world.effect(), Effect::Step { key, .. } if key.round == 3) {
+        let effect = world.effect();
+        world.perform(effect);
+    }
+    let again = world.effect();
+    assert!(instruction(&again).try_differently);
+    assert_eq!(instruction(&again).diagnostics.len(), 1, "the failed gate is told again");
+    world.settle();
+    assert_eq!(world.told.last().unwrap(), "brake: agent changed nothing");
+}
+
+#[test]
+fn edits_back_to_an_earlier_tree_stop_the_run() {
+    let mut world = World::new();
+    world.script(Step::Gates, 1, gated("no such function"));
+    world.script(Step::Gates, 2, gated("borrowed value"));
+    world.script(Step::Code, 3, changed("code-1"));
+    world.settle();
+    assert_eq!(world.told.last().unwrap(), "brake: edits going back and forth");
+}
+
+#[test]
+fn a_large_diff_asks_once_and_is_let_through_at_its_size() {
+    let mut world = World::new();
+    world.snapshot.config.approvals.max_diff_lines = 4;
+    world.settle();
+    assert_eq!(world.told.last().unwrap(), "brake: diff too large");
+    world.view().feature.properties.approved = Some(true);
+    world.settle();
+    assert_eq!(world.wait().on, "merge");
+}
+
+#[test]
+fn a_required_gate_that_is_missing_stops_and_runs_again_after_a_human_set_it_up() {
+    let mut world = World::new();
+    world.snapshot.config.gates.required = vec![GateKind::Test];
+    world.script(Step::Gates, 1, StepResult::Gated { gates: vec![] });
+    world.settle();
+    assert_eq!(world.told.last().unwrap(), "brake: required gate missing");
+    world.view().feature.properties.approved = Some(true);
+    world.told.clear();
+    world.settle();
+    assert_eq!(world.told, ["resume", "gates/1 again (2)", "review/1", "publish"]);
+}
+
+#[test]
+fn an_interrupted_step_is_begun_again_and_the_fifth_time_a_human_is_asked() {
+    let mut world = World::new();
+    for _ in 0..3 {
+        let effect = world.effect();
+        world.perform(effect);
+    }
+    let run = world.run().id.clone();
+    let key = StepKey::new(Step::Code, 1);
+    for attempt in 1..=5 {
+        assert!(
+            matches!(world.effect(), Effect::Step { key: next, attempt: n, .. } if (next, n) == (key, attempt))
+        );
+        world.append(&run, Event::StepStarted { key, attempt });
+    }
+    assert!(matches!(world.effect(), Effect::Brake { brake: Brake::StepFailed, .. }));
+}
+
+#[test]
+fn failures_back_off_three_times_and_parking_costs_no_attempt() {
+    let mut world = World::new();
+    let failed = || StepResult::Failed { error: "timeout".into(), remedy: "wait".into(), retry: true };
+    let until = world.snapshot.now.saturating_add(SignedDuration::from_hours(1)).unwrap();
+    world.script(Step::Plan, 1, StepResult::Parked { until, reason: "rate limit".into() });
+    for _ in 0..3 {
+        world.script(Step::Plan, 1, failed());
+    }
+    world.settle();
+    assert_eq!((world.wait().on.as_str(), world.wait().needs_human), ("quota", false));
+    world.snapshot.now = until;
+    world.settle();
+    assert_eq!((world.wait().on.as_str(), world.wait().needs_human), ("retry", false));
+    for _ in 0..2 {
+        world.snapshot.now = world.snapshot.now.saturating_add(SignedDuration::from_secs(301)).unwrap();
+        world.settle();
+    }
+    assert_eq!(world.told.last().unwrap(), "brake: step failed");
+    assert_eq!(world.told[2..6], ["plan/1", "plan/1 again (2)", "plan/1 again (3)", "plan/1 again (4)"]);
+}
+
+#[test]
+fn a_failure_that_cannot_be_retried_tells_error_and_remedy() {
+    let mut world = World::new();
+    let failed = StepResult::Failed { error: "wrong key".into(), remedy: "set KEY".into(), retry: false };
+    world.script(Step::Plan, 1, failed);
+    world.settle();
+    assert_eq!(world.wait().why, "stopped by a brake: step failed: plan/1: wrong key; set KEY");
+}
+
+#[test]
+fn a_used_up_budget_waits_for_a_human_and_a_used_up_day_for_tomorrow() {
+    let mut world = World::new();
+    world.script(Step::Code, 1, StepResult::OutOfBudget { reason: "day: $50.00 of $50.00 spent".into() });
+    world.script(Step::Code, 1, StepResult::OutOfBudget { reason: "run: $3.00 of $3.00 spent".into() });
+    world.settle();
+    assert_eq!((world.wait().on.as_str(), world.wait().needs_human), ("budget", false));
+    world.snapshot.now = "2026-11-22T00:00:00Z".parse().unwrap();
+    world.settle();
+    assert_eq!((world.wait().on.as_str(), world.wait().needs_human), ("budget", true));
+    assert_eq!(world.told.last().unwrap(), "brake: budget");
+}
