@@ -1,9 +1,28 @@
-//! The process that builds the box around itself. Knows nothing of why the command runs.
+//! The side door of the program through which it becomes its own sandbox. Knows only who is behind which word.
 
 /// First argument that makes this program the sandbox's child.
 pub const CHILD_ARG: &str = "__sandbox";
 
-/// Reads its job, builds the box and becomes the command. Never returns.
+/// Second argument of a child that is an escape probe rather than a box.
+#[cfg(target_os = "linux")]
+pub(super) const PROBE_ARG: &str = "probe";
+
+/// Reads its job, builds the box and becomes the command; or is one of the escape probes. Never returns.
 pub fn child_main() -> ! {
-    std::process::exit(70)
+    #[cfg(target_os = "linux")]
+    {
+        let arguments: Vec<String> =
+            std::env::args_os().skip(2).map(|argument| argument.to_string_lossy().into_owned()).collect();
+        match arguments.split_first() {
+            Some((word, rest)) if word == PROBE_ARG => std::process::exit(super::probes::run(rest)),
+            Some((fd, [])) => {
+                if let Ok(fd) = fd.parse() {
+                    super::linux::child_main(fd)
+                }
+            }
+            _ => {}
+        }
+    }
+    eprintln!("ado-vault: `{CHILD_ARG}` is for ado-vault itself");
+    std::process::exit(2)
 }

@@ -3,8 +3,18 @@
 //! `Sandbox::run` starts this program again as `ado-vault __sandbox`; that process builds the box around itself and
 //! becomes the command. `detect` tries the whole profile once, so that what cannot be enforced is known at start.
 
+mod boxed;
 mod child;
 mod command;
+mod drive;
+mod job;
+mod layout;
+#[cfg(target_os = "linux")]
+mod linux;
+mod output;
+mod plain;
+#[cfg(target_os = "linux")]
+mod probes;
 mod report;
 mod run;
 mod toolchain;

@@ -1,0 +1,214 @@
+//! The parent's side of a box: starts this program again as the sandbox's child, hands it the job and reads what it says.
+//! Does not know what the child does with it.
+
+use std::io::{self, Read, Write};
+use std::os::fd::{AsRawFd, OwnedFd};
+use std::os::unix::net::UnixStream;
+use std::os::unix::process::CommandExt;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::time::Duration;
+
+use super::child::CHILD_ARG;
+use super::drive::{Ended, Started};
+use super::job::{Job, Message};
+use super::layout::Machine;
+use super::report::Layer;
+use super::{Limits, SandboxCommand, SandboxError, SandboxPolicy};
+
+/// Layers that are reported but without which the profile still holds.
+const OPTIONAL: [&str; 3] = ["landlock", "control groups", "disk quota"];
+/// How long the probe may take, and an answer that is already on its way.
+const PATIENCE: Duration = Duration::from_secs(15);
+
+/// What is needed to start boxes on this machine.
+#[derive(Debug)]
+pub(super) struct Boxed {
+    init: PathBuf,
+    machine: Machine,
+}
+
+/// A box on its way.
+pub(super) struct StartedBox {
+    pub child: Started,
+    pub input: Vec<u8>,
+    pub channel: UnixStream,
+}
+
+impl Boxed {
+    /// Builds one box and looks at it from inside.
+    ///
+    /// # Errors
+    /// `Unavailable` with the layer and a remedy.
+    pub(super) fn probe(init: &Path) -> Result<(Self, Vec<Layer>), SandboxError> {
+        if !cfg!(target_os = "linux") {
+            return Err(unavailable("the built-in sandbox needs Linux".into()));
+        }
+        let init = init
+            .canonicalize()
+            .map_err(|error| unavailable(format!("cannot find `{}`: {error}", init.display())))?;
+        let boxed = Self { init, machine: Machine::look() };
+        let folder = tempfile::tempdir()?;
+        let job = Job {
+            probe: true,
+            ..boxed.machine.job(&probe_command(folder.path()), &probe_policy(folder.path()))?
+        };
+        let (mut command, channel) = boxed.command()?;
+        let mut child = command
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn()
+            .map_err(|error| unavailable(format!("cannot start `{}`: {error}", boxed.init.display())))?;
+        drop(command);
+        let fed = child.stdin.take().map_or(Ok(()), |mut stdin| stdin.write_all(&spoken(&job, "")?));
+        let messages = channel.answers();
+        if messages.is_err() {
+            // It may have ended already.
+            let _ = child.kill();
+        }
+        child.wait()?;
+        fed?;
+        judge(&messages?).map(|layers| (boxed, layers))
+    }
+
+    /// # Errors
+    /// `Policy` for what cannot be granted, `Start` when the child cannot be started.
+    pub(super) fn start(
+        &self,
+        command: &SandboxCommand,
+        policy: &SandboxPolicy,
+    ) -> Result<StartedBox, SandboxError> {
+        let job = self.machine.job(command, policy)?;
+        let input = spoken(&job, &command.stdin)?;
+        let (mut child, channel) = self.command()?;
+        child.stdout(Stdio::piped()).stderr(Stdio::piped());
+        let mut child = tokio::process::Command::from(child);
+        let started = child.kill_on_drop(true).spawn().map_err(|error| SandboxError::Start {
+            program: self.init.display().to_string(),
+            reason: error.to_string(),
+        })?;
+        Ok(StartedBox { child: Started { child: started, group: None }, input, channel: channel.0 })
+    }
+
+    /// What the box said about its end: exit code and signal.
+    ///
+    /// # Errors
+    /// `Start` when nothing was run.
+    pub(super) fn outcome(
+        &self,
+        program: &str,
+        channel: &UnixStream,
+        ended: &Ended,
+    ) -> Result<(Option<i32>, Option<i32>), SandboxError> {
+        let failed = |reason: String| Err(SandboxError::Start { program: program.into(), reason });
+        for message in Answers(channel.try_clone()?).answers()? {
+            match message {
+                Message::Done { code, signal } => return Ok((code, signal)),
+                Message::NoProgram { reason } => return failed(reason),
+                Message::Failed { layer, reason } => return failed(explained(&layer, &reason)),
+                Message::Seen { .. } => {}
+            }
+        }
+        match ended.status {
+            Some(status) if status.code().is_some() => {
+                failed(format!("`{}` is not the program that wrote this job ({status})", self.init.display()))
+            }
+            // Killed from outside, by a person or for lack of memory.
+            _ => Ok((None, Some(9))),
+        }
+    }
+
+    /// The child's command line with the other end of its channel.
+    fn command(&self) -> io::Result<(Command, Answers)> {
+        let (ours, theirs) = UnixStream::pair()?;
+        let theirs = OwnedFd::from(theirs);
+        let mut command = Command::new(&self.init);
+        command
+            .arg0("ado-vault")
+            .arg(CHILD_ARG)
+            .arg(theirs.as_raw_fd().to_string())
+            .env_clear()
+            .current_dir("/")
+            .stdin(Stdio::piped());
+        // SAFETY: between fork and exec only this one system call is made, on a descriptor that the closure owns.
+        unsafe {
+            command.pre_exec(move || Ok(rustix::io::fcntl_setfd(&theirs, rustix::io::FdFlags::empty())?))
+        };
+        Ok((command, Answers(ours)))
+    }
+}
+
+/// Our end of the channel.
+struct Answers(UnixStream);
+
+impl Answers {
+    /// Everything the child said, once no process of it is left.
+    fn answers(mut self) -> io::Result<Vec<Message>> {
+        self.0.set_read_timeout(Some(PATIENCE))?;
+        let mut text = String::new();
+        self.0.read_to_string(&mut text)?;
+        Ok(text.lines().filter_map(|line| serde_json::from_str(line).ok()).collect())
+    }
+}
+
+fn spoken(job: &Job, stdin: &str) -> io::Result<Vec<u8>> {
+    let json = serde_json::to_string(job)?;
+    Ok(format!("{}\n{json}{stdin}", json.len()).into_bytes())
+}
+
+fn judge(messages: &[Message]) -> Result<Vec<Layer>, SandboxError> {
+    for message in messages {
+        match message {
+            Message::Seen { layers } => {
+                let missing =
+                    layers.iter().find(|layer| !layer.enforced && !OPTIONAL.contains(&layer.name.as_str()));
+                return match missing {
+                    Some(layer) => Err(unavailable(explained(&layer.name, &layer.detail))),
+                    None => Ok(layers.clone()),
+                };
+            }
+            Message::Failed { layer, reason } => return Err(unavailable(explained(layer, reason))),
+            Message::NoProgram { .. } | Message::Done { .. } => {}
+        }
+    }
+    Err(unavailable("the probe ended without an answer: is the given program ado-vault itself?".into()))
+}
+
+/// The layer, what happened and what helps.
+fn explained(layer: &str, reason: &str) -> String {
+    let remedy = match layer {
+        "user namespace" => {
+            "; allow user namespaces: `sysctl user.max_user_namespaces=10000`, on Debian \
+             `kernel.unprivileged_userns_clone=1`, on Ubuntu an AppArmor profile or \
+             `kernel.apparmor_restrict_unprivileged_userns=0`; or run ado-vault as root"
+        }
+        "mount view" | "mount namespace" | "proc" | "process namespace" | "network namespace" => {
+            "; in a container start it with `--security-opt seccomp=unconfined --security-opt systempaths=unconfined` \
+             or as root with `CAP_SYS_ADMIN`; Linux 5.13 or newer is needed"
+        }
+        _ => "",
+    };
+    format!("layer `{layer}`: {reason}{remedy}")
+}
+
+fn probe_command(folder: &Path) -> SandboxCommand {
+    SandboxCommand {
+        argv: vec!["probe".into()],
+        cwd: folder.into(),
+        env: Default::default(),
+        stdin: String::new(),
+    }
+}
+
+fn probe_policy(folder: &Path) -> SandboxPolicy {
+    SandboxPolicy {
+        write: vec![folder.into()],
+        read: vec![],
+        protect: vec![],
+        limits: Limits { wall: PATIENCE, ..Limits::default() },
+    }
+}
+
+fn unavailable(reason: String) -> SandboxError {
+    SandboxError::Unavailable { reason }
+}

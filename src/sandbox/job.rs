@@ -1,0 +1,69 @@
+//! What parent and child say to each other: one job in, messages out. Both are this same program, so the form is free.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+use serde::{Deserialize, Serialize};
+
+use super::{Layer, Limits};
+
+/// Home of the command: private, gone with the box.
+pub(super) const HOME: &str = "/tmp/home";
+/// Cargo's home inside, with the machine's registry shown in it.
+pub(super) const CARGO_HOME: &str = "/tmp/cargo";
+
+/// One command with the box to build for it. Standard input carries its length in decimal, a line end, the job as JSON,
+/// then the command's own input.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(super) struct Job {
+    pub argv: Vec<String>,
+    pub cwd: PathBuf,
+    /// The whole environment.
+    pub env: BTreeMap<String, String>,
+    /// In the order in which they are mounted: parents first.
+    pub shows: Vec<Show>,
+    /// Links of the new root, as (path, target).
+    pub links: Vec<(PathBuf, PathBuf)>,
+    pub protect: Vec<PathBuf>,
+    pub limits: Limits,
+    /// Look at the box from inside instead of running anything.
+    pub probe: bool,
+}
+
+/// Something of the machine that the box shows.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct Show {
+    pub source: PathBuf,
+    pub target: PathBuf,
+    pub access: Access,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) enum Access {
+    /// Parts of the system that anybody may read.
+    System,
+    Read,
+    Write,
+    Device,
+}
+
+/// From the child, one JSON a line.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(super) enum Message {
+    /// This layer could not be built; nothing was run.
+    Failed {
+        layer: String,
+        reason: String,
+    },
+    /// The program itself could not be started.
+    NoProgram {
+        reason: String,
+    },
+    Done {
+        code: Option<i32>,
+        signal: Option<i32>,
+    },
+    Seen {
+        layers: Vec<Layer>,
+    },
+}

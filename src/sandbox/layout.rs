@@ -1,0 +1,206 @@
+//! From a policy and this machine to what a box shows. Mounts nothing.
+
+use std::collections::BTreeMap;
+use std::path::{Component, Path, PathBuf};
+
+use super::job::{Access, CARGO_HOME, HOME, Job, Show};
+use super::toolchain::{cargo_home, search_path, toolchains, variables};
+use super::{SandboxCommand, SandboxError, SandboxPolicy};
+
+/// Top-level folders that are links into `/usr` on most systems.
+const SYSTEM_LINKS: [&str; 6] = ["/bin", "/sbin", "/lib", "/lib32", "/lib64", "/libx32"];
+/// What programs read of `/etc`. `alternatives` holds the links behind names such as `cc`.
+const CONFIGURATION: [&str; 16] = [
+    "alternatives",
+    "ca-certificates",
+    "crypto-policies",
+    "fonts",
+    "ld.so.cache",
+    "ld.so.conf",
+    "ld.so.conf.d",
+    "localtime",
+    "mime.types",
+    "pki/ca-trust",
+    "pki/tls/certs",
+    "protocols",
+    "services",
+    "ssl/certs",
+    "ssl/openssl.cnf",
+    "terminfo",
+];
+const DEVICES: [&str; 5] = ["/dev/full", "/dev/null", "/dev/random", "/dev/urandom", "/dev/zero"];
+/// Folders that the box makes itself, so that nothing of the machine may stand in their place.
+const OWN: [&str; 8] = ["/", "/dev", "/etc", "/proc", "/sys", "/tmp", "/usr", "/run"];
+
+/// What every box on this machine has in common.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Machine {
+    shows: Vec<Show>,
+    links: Vec<(PathBuf, PathBuf)>,
+    env: BTreeMap<String, String>,
+}
+
+impl Machine {
+    pub(super) fn look() -> Self {
+        let mut shows = vec![same("/usr", Access::System)];
+        let mut links = vec![];
+        for path in SYSTEM_LINKS {
+            match std::fs::read_link(path) {
+                Ok(target) => links.push((PathBuf::from(path), target)),
+                Err(_) if Path::new(path).is_dir() => shows.push(same(path, Access::System)),
+                Err(_) => {}
+            }
+        }
+        for name in CONFIGURATION {
+            let target = Path::new("/etc").join(name);
+            if let Ok(source) = target.canonicalize() {
+                shows.push(Show { source, target, access: Access::System });
+            }
+        }
+        shows.extend(DEVICES.map(|path| same(path, Access::Device)));
+        let toolchains = toolchains();
+        for path in &toolchains {
+            if let Ok(source) = path.canonicalize() {
+                shows.push(Show { source, target: path.clone(), access: Access::Read });
+            }
+        }
+        if let Some(cargo) = cargo_home() {
+            for part in ["registry", "git"] {
+                if let Ok(source) = cargo.join(part).canonicalize() {
+                    shows.push(Show {
+                        source,
+                        target: Path::new(CARGO_HOME).join(part),
+                        access: Access::Read,
+                    });
+                }
+            }
+        }
+        let mut env = variables(&toolchains);
+        env.insert("PATH".into(), search_path(&toolchains));
+        env.extend(
+            [("HOME", HOME), ("CARGO_HOME", CARGO_HOME), ("TMPDIR", "/tmp")]
+                .map(|(name, value)| (name.into(), value.into())),
+        );
+        Self { shows, links, env }
+    }
+
+    /// The job for one command.
+    ///
+    /// # Errors
+    /// `Policy` names the path that cannot be granted and why.
+    pub(super) fn job(&self, command: &SandboxCommand, policy: &SandboxPolicy) -> Result<Job, SandboxError> {
+        let mut layout = Layout { shows: BTreeMap::new(), links: self.links.clone(), write: vec![] };
+        for show in &self.shows {
+            layout.shows.insert(show.target.clone(), show.clone());
+        }
+        for path in &policy.write {
+            let real = real(path)?.ok_or_else(|| refused(path, "does not exist"))?;
+            layout.write.push((normal(path)?, real));
+        }
+        for path in &policy.read {
+            if let Some(real) = real(path)? {
+                layout.show(path, real, Access::Read)?;
+            }
+        }
+        for (path, real) in layout.write.clone() {
+            layout.show(&path, real, Access::Write)?;
+        }
+        let protect = policy.protect.iter().map(|path| layout.inside(path)).collect::<Result<Vec<_>, _>>()?;
+        let mut env = self.env.clone();
+        env.extend(command.env.clone());
+        let mut shows: Vec<Show> = layout.shows.into_values().collect();
+        shows.sort_by_key(|show| show.target.components().count());
+        Ok(Job {
+            argv: command.argv.clone(),
+            cwd: real(&command.cwd)?.ok_or_else(|| refused(&command.cwd, "does not exist"))?,
+            env,
+            shows,
+            links: layout.links,
+            protect,
+            limits: policy.limits.clone(),
+            probe: false,
+        })
+    }
+}
+
+struct Layout {
+    shows: BTreeMap<PathBuf, Show>,
+    links: Vec<(PathBuf, PathBuf)>,
+    /// As named and as they really are.
+    write: Vec<(PathBuf, PathBuf)>,
+}
+
+impl Layout {
+    /// Shows a path where it really is, with a link from where it was named.
+    fn show(&mut self, path: &Path, real: PathBuf, access: Access) -> Result<(), SandboxError> {
+        let path = normal(path)?;
+        if OWN.iter().any(|own| real == Path::new(own))
+            || ["/proc", "/sys", "/dev"].iter().any(|own| real.starts_with(own))
+        {
+            return Err(refused(&path, "would replace a part of the sandbox's own system"));
+        }
+        for (named, writable) in &self.write {
+            let expected = path.strip_prefix(named).or_else(|_| path.strip_prefix(writable));
+            if expected.is_ok_and(|rest| writable.join(rest) != real) {
+                return Err(refused(&path, "lies in a writable folder and leads elsewhere by a link"));
+            }
+        }
+        if path != real && !self.is_shown(&path) && !self.links.iter().any(|(link, _)| path.starts_with(link))
+        {
+            self.links.push((path, real.clone()));
+        }
+        self.shows.insert(real.clone(), Show { source: real.clone(), target: real, access });
+        Ok(())
+    }
+
+    fn is_shown(&self, path: &Path) -> bool {
+        self.shows.keys().any(|shown| path.starts_with(shown))
+    }
+
+    /// Where a protected path is in the box. It must lie in a writable folder; its own links are not followed.
+    fn inside(&self, path: &Path) -> Result<PathBuf, SandboxError> {
+        let path = normal(path)?;
+        let found = self.write.iter().find_map(|(named, real)| {
+            let rest = path.strip_prefix(named).or_else(|_| path.strip_prefix(real)).ok()?;
+            Some(real.join(rest))
+        });
+        let found =
+            found.ok_or_else(|| refused(&path, "is to be protected but lies in no writable folder"))?;
+        if found.symlink_metadata().is_err() {
+            return Err(refused(&path, "is to be protected but does not exist"));
+        }
+        Ok(found)
+    }
+}
+
+fn same(path: &str, access: Access) -> Show {
+    Show { source: path.into(), target: path.into(), access }
+}
+
+/// Where a path really is; nothing when it does not exist.
+fn real(path: &Path) -> Result<Option<PathBuf>, SandboxError> {
+    let path = normal(path)?;
+    match path.canonicalize() {
+        Ok(real) if real.to_str().is_some() => Ok(Some(real)),
+        Ok(_) => Err(refused(&path, "is not UTF-8")),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(refused(&path, &error.to_string())),
+    }
+}
+
+fn normal(path: &Path) -> Result<PathBuf, SandboxError> {
+    if !path.is_absolute() {
+        return Err(refused(path, "is not an absolute path"));
+    }
+    if path.components().any(|part| part == Component::ParentDir) {
+        return Err(refused(path, "holds `..`"));
+    }
+    if path.to_str().is_none() {
+        return Err(refused(path, "is not UTF-8"));
+    }
+    Ok(path.components().collect())
+}
+
+fn refused(path: &Path, why: &str) -> SandboxError {
+    SandboxError::Policy { reason: format!("`{}` {why}", path.display()) }
+}

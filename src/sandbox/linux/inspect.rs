@@ -1,0 +1,109 @@
+//! Looks at a finished box from inside: what holds is seen, not believed. Changes nothing.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use super::super::report::Layer;
+use super::channel::checked;
+
+const NAMESPACES: [(&str, &str); 7] = [
+    ("user", "user namespace"),
+    ("mnt", "mount namespace"),
+    ("pid", "process namespace"),
+    ("net", "network namespace"),
+    ("ipc", "ipc namespace"),
+    ("uts", "host name namespace"),
+    ("cgroup", "cgroup namespace"),
+];
+
+/// Which namespaces a process is in, by kind.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(super) struct Namespaces(BTreeMap<&'static str, String>);
+
+impl Namespaces {
+    pub(super) fn current() -> Self {
+        let read = |kind: &'static str| {
+            let link = std::fs::read_link(format!("/proc/self/ns/{kind}")).ok()?;
+            Some((kind, link.to_string_lossy().into_owned()))
+        };
+        Self(NAMESPACES.iter().filter_map(|(kind, _)| read(kind)).collect())
+    }
+}
+
+/// Every layer as it is from here. `started_as_root` says whether a drop of the user is to be seen.
+pub(super) fn layers(outside: &Namespaces, landlock: Layer, started_as_root: bool) -> Vec<Layer> {
+    let mut layers = vec![user(started_as_root)];
+    let inside = Namespaces::current();
+    for (kind, name) in NAMESPACES {
+        let (theirs, ours) = (outside.0.get(kind), inside.0.get(kind));
+        let enforced = ours.is_some() && theirs != ours;
+        layers.push(layer(name, enforced, ours.map_or("cannot be seen", String::as_str)));
+    }
+    let interfaces = std::fs::read_to_string("/proc/net/dev").unwrap_or_default();
+    let foreign: Vec<_> =
+        interfaces.lines().skip(2).filter_map(|line| line.split(':').next()).map(str::trim).collect();
+    layers.push(layer("network", foreign == ["lo"], &format!("interfaces: {}", foreign.join(", "))));
+    let closed = std::fs::File::create("/.probe").is_err() && std::fs::File::create("/usr/.probe").is_err();
+    let hidden = !Path::new("/sys/kernel").exists() && !Path::new("/etc/shadow").exists();
+    layers.push(layer(
+        "mount view",
+        closed && hidden,
+        if closed && hidden { "minimal, read-only" } else { "open" },
+    ));
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let field = |name: &str| {
+        status
+            .lines()
+            .find_map(|line| line.strip_prefix(name))
+            .map_or("", |rest| rest.trim_start_matches(':').trim())
+    };
+    let none = "0000000000000000";
+    let bare = ["CapInh", "CapPrm", "CapEff", "CapBnd", "CapAmb"].iter().all(|name| field(name) == none);
+    layers.push(layer("capabilities", bare, if bare { "none" } else { "some are left" }));
+    layers.push(layer("no new privileges", field("NoNewPrivs") == "1", "set for everything started here"));
+    layers.push(layer("seccomp", field("Seccomp") == "2", &format!("{} filters", field("Seccomp_filters"))));
+    layers.push(nested_namespaces());
+    layers.push(landlock);
+    layers.push(limits());
+    layers.push(layer(
+        "control groups",
+        false,
+        "not used: processes are counted per box by the user namespace, memory is limited per process",
+    ));
+    layers.push(layer(
+        "disk quota",
+        false,
+        "`/tmp` is limited in size and files; the worktree only by the largest file",
+    ));
+    layers
+}
+
+fn user(started_as_root: bool) -> Layer {
+    let uid = rustix::process::getuid().as_raw();
+    match (started_as_root, uid) {
+        (true, 0) => layer("user", false, "still root"),
+        (true, uid) => layer("user", true, &format!("root given up for {uid}")),
+        (false, uid) => layer("user", true, &format!("stays the ordinary user {uid}")),
+    }
+}
+
+fn nested_namespaces() -> Layer {
+    // SAFETY: in the probe's only thread; when it succeeds the probe has failed and ends.
+    let answer = checked(unsafe { libc::unshare(libc::CLONE_NEWUSER) }.into());
+    layer("nested namespaces", answer.is_err(), if answer.is_err() { "refused" } else { "allowed" })
+}
+
+fn limits() -> Layer {
+    let core = rustix::process::getrlimit(rustix::process::Resource::Core);
+    let processes = rustix::process::getrlimit(rustix::process::Resource::Nproc);
+    let count = processes.maximum.map_or("unlimited".into(), |most| most.to_string());
+    layer(
+        "limits",
+        core.maximum == Some(0) && processes.maximum.is_some(),
+        &format!("{count} processes; memory, CPU time and file size as the run's policy says"),
+    )
+}
+
+fn layer(name: &str, enforced: bool, detail: &str) -> Layer {
+    Layer { name: name.into(), enforced, detail: detail.into() }
+}
