@@ -6,6 +6,7 @@
 pub mod agents;
 pub mod cli;
 pub mod decide;
+pub mod demo;
 pub mod domain;
 pub mod engine;
 pub mod forge;

@@ -75,6 +75,8 @@ pub struct Engine {
     done: mpsc::UnboundedReceiver<Finished>,
     failed_before: BTreeMap<String, String>,
     books_only: bool,
+    /// Whether a note was still being typed at the last look.
+    settling: bool,
     _lock: WatchLock,
 }
 
@@ -120,6 +122,7 @@ impl Engine {
             done,
             failed_before: BTreeMap::new(),
             books_only: false,
+            settling: false,
             _lock: lock,
         };
         for problem in damage {
@@ -143,7 +146,7 @@ impl Engine {
             if stop.is_cancelled() {
                 return self.stop().await;
             }
-            if self.in_flight.is_empty() && !waits_on_time(&plan) {
+            if self.in_flight.is_empty() && !self.waits_on_time(&plan) {
                 let human = plan.waits().any(|(_, wait)| wait.needs_human);
                 return Ok(if human { Outcome::WaitsForHuman } else { Outcome::Idle });
             }
@@ -166,7 +169,7 @@ impl Engine {
             if stop.is_cancelled() {
                 return self.stop().await;
             }
-            let pause = if waits_on_time(&plan) { SHORT_WAIT } else { poll };
+            let pause = if self.waits_on_time(&plan) { SHORT_WAIT } else { poll };
             tokio::select! {
                 () = stop.cancelled() => {}
                 finished = self.done.recv() => self.take_finished(finished)?,
@@ -198,6 +201,7 @@ impl Engine {
             self.look_at_pull_requests(&look).await;
             let look = if self.pull_requests.is_empty() { look } else { self.look()? };
             self.cancel_orphans(&look);
+            self.settling = look.snapshot.features.iter().any(|view| view.settling);
             let plan = decide::decide(&look.snapshot);
             if stop.is_cancelled() || !self.perform_all(&look, &plan).await? {
                 return Ok(plan);
@@ -344,6 +348,12 @@ impl Engine {
         Ok(Outcome::Stopped)
     }
 
+    /// Whether something waits only for time to pass: a retry, a quota, a note that is being typed.
+    fn waits_on_time(&self, plan: &Plan) -> bool {
+        let by_time = |on: &str| on.starts_with("quota") || on.starts_with("retry");
+        self.settling || plan.waits().any(|(_, wait)| by_time(&wait.on))
+    }
+
     pub(super) fn scribe(&self) -> Scribe<'_> {
         Scribe { vault: &self.vault, history: &self.history, book: &self.book }
     }
@@ -351,12 +361,6 @@ impl Engine {
     pub(super) fn say(&self, said: &Said) {
         self.listener.hear(said);
     }
-}
-
-/// Whether something waits only for time to pass: a retry, a quota, a note that is being typed.
-fn waits_on_time(plan: &Plan) -> bool {
-    let by_time = |on: &str| on.starts_with("quota") || on.starts_with("retry") || on.starts_with("settling");
-    plan.waits().any(|(_, wait)| by_time(&wait.on))
 }
 
 fn cannot_begin(problem: &Diagnostic) -> StepOutcome {

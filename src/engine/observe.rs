@@ -227,7 +227,7 @@ impl CommittedNotes {
         Ok(Self { by_path, by_id })
     }
 
-    /// What the last commit says of this feature, and whether the note is exactly as committed.
+    /// What the last commit says of this feature, and whether the note's text is as committed.
     fn of(&self, feature: &Feature, scanned: &ScannedNote) -> (Option<Committed>, bool) {
         let same_path = self
             .by_path
@@ -243,7 +243,7 @@ impl CommittedNotes {
         let folder = status_folder(path);
         if text.as_str() == &*scanned.text {
             let status = feature.properties.status;
-            return (Some(Committed { folder, status }), *path == feature.path);
+            return (Some(Committed { folder, status }), true);
         }
         let before = note::parse_feature(path, text, folder);
         (Some(Committed { folder, status: before.properties.status }), false)
