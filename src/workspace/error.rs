@@ -59,6 +59,14 @@ pub enum WorkspaceError {
 }
 
 impl WorkspaceError {
+    pub(super) fn git(action: impl Into<String>, source: git2::Error) -> Self {
+        Self::Git { action: action.into(), source }
+    }
+
+    pub(super) fn io(action: &'static str, path: &std::path::Path, source: std::io::Error) -> Self {
+        Self::Io { action, path: path.to_owned(), source }
+    }
+
     /// What a human can do about it.
     pub fn remedy(&self) -> String {
         match self {

@@ -4,13 +4,26 @@
 //! hooks, monitors or filter programs. The `git` program only fetches and pushes, through one wrapper. This room does
 //! not know notes, journals or pull requests.
 
+mod beneath;
+mod checkout;
+mod commit;
+mod diff;
 mod error;
 mod facts;
+mod forbidden;
+mod git_program;
 mod hook;
+mod ignored;
+mod index_file;
 mod integrity;
+mod integrity_rules;
 mod merge;
 mod push;
+mod remove;
 mod repository;
+mod restore;
+mod stage;
+mod trailer;
 mod worktree;
 
 pub use error::WorkspaceError;
@@ -19,5 +32,6 @@ pub use hook::run_hook;
 pub use integrity::test_integrity;
 pub use merge::Merged;
 pub use push::Pushed;
+pub use remove::Removed;
 pub use repository::Workspace;
-pub use worktree::{Removed, SandboxPaths, Worktree};
+pub use worktree::{SandboxPaths, Worktree};

@@ -1,0 +1,7 @@
+//! Target repositories with real git: worktrees, commits of hostile files, push and merge with and without a remote.
+
+mod hostile;
+mod merge;
+mod push;
+mod repo;
+mod worktree;
