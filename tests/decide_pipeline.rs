@@ -212,6 +212,21 @@ fn moving_a_note_back_to_in_progress_makes_comments_the_next_instruction() {
 }
 
 #[test]
+fn notes_written_since_the_start_say_what_to_rework() {
+    let mut world = World::new();
+    world.settle();
+    world.move_to(Status::InProgress);
+    world.view().feature.sections.notes = "In French.".into();
+    world.view().feature.brief.push_str("\nIn French.");
+    world.told.clear();
+    world.settle();
+    assert_eq!(
+        world.told,
+        ["moved: review → in_progress", "resume", "code/2", "gates/2", "review/2", "publish"]
+    );
+}
+
+#[test]
 fn comments_on_a_pull_request_bring_the_note_back_to_work() {
     let mut world = World::new();
     world.settle();

@@ -7,7 +7,7 @@ use similar::TextDiff;
 use super::next::{Next, plain};
 use super::rounds;
 use crate::domain::{
-    Brake, Effect, FeatureView, GateKind, GateResult, RunState, Severity, Snapshot, Step, StepTry,
+    Brake, Effect, FeatureView, GateKind, GateResult, Progress, RunState, Severity, Snapshot, Step, StepTry,
 };
 
 /// Two errors at least this alike are the same one.
@@ -29,12 +29,8 @@ pub(super) fn held(view: &FeatureView, run: &RunState) -> Option<Next> {
     let (brake, detail) = run.brake.as_ref()?;
     let feature = &view.feature;
     if feature.properties.approved == Some(true) {
-        // What the human answered in the note after the run began is passed on; older notes are part of the request.
-        let notes = feature.sections.notes.trim();
-        let answered = run.request != feature.request_hash() && !notes.is_empty();
-        let words = if answered { vec![notes.to_owned()] } else { vec![] };
         return Some(Next::act(
-            Effect::Resume { run: run.id.clone(), by: view.last_author.clone(), words },
+            Effect::Resume { run: run.id.clone(), by: view.last_author.clone(), words: answers(view, run) },
             format!("a human let it go on after: {brake}"),
         ));
     }
@@ -48,6 +44,13 @@ pub(super) fn held(view: &FeatureView, run: &RunState) -> Option<Next> {
         Brake::Budget => Next::ask_on("budget", why, format!("raise the budget, then {unblock}")),
         _ => Next::ask(&format!("{brake}: {detail}"), why, unblock),
     })
+}
+
+/// What a human answered under `Notes` after the run began; older notes are part of the request.
+pub(super) fn answers(view: &FeatureView, run: &RunState) -> Vec<String> {
+    let notes = view.feature.sections.notes.trim();
+    let answered = run.request != view.feature.request_hash() && !notes.is_empty();
+    if answered { vec![notes.to_owned()] } else { vec![] }
 }
 
 /// Minutes of work since the last resume against the settings' limit.
@@ -104,7 +107,7 @@ pub(super) fn before_fix(snapshot: &Snapshot, run: &RunState) -> Option<Pulled> 
         return Some((Brake::SameError, plain(&error)));
     }
     if stalls(run) >= 2 {
-        let detail = "two rounds changed neither the files nor any check, finding or criterion";
+        let detail = "two rounds changed no check, no finding and no criterion";
         return Some((Brake::NoProgress, detail.to_owned()));
     }
     let (fixes, limit) = (rounds::fixes(run), snapshot.config.settings.max_rounds as usize);
@@ -117,8 +120,11 @@ pub(super) fn is_stuck(run: &RunState, round: u32) -> bool {
     judged.last() == Some(&round) && (repeated(run, 2).is_some() || stalled(run, &judged))
 }
 
+/// Whether the last round left every check, finding and criterion as the round before. The tree does not count here: a
+/// coder that rewrites files without changing any verdict is busy; one that leaves the tree is stopped by `idle`.
 fn stalled(run: &RunState, judged: &[u32]) -> bool {
-    matches!(judged, [.., before, last] if rounds::progress(run, *before) == rounds::progress(run, *last))
+    let shown = |round: u32| Progress { tree: None, ..rounds::progress(run, round) };
+    matches!(judged, [.., before, last] if shown(*before) == shown(*last))
 }
 
 /// Rounds that left the progress as it was.

@@ -80,7 +80,11 @@ pub(super) fn progress(run: &RunState, round: u32) -> Progress {
     Progress {
         tree: change(run, round).map(|change| change.tree.clone()),
         failing: gates(run, round).into_iter().flatten().flat_map(GateResult::fingerprints).collect(),
-        findings: reviews().flat_map(|review| review.findings.iter().map(Finding::fingerprint)).collect(),
+        findings: reviews()
+            .flat_map(|review| &review.findings)
+            .chain(rule_errors(run, round))
+            .map(Finding::fingerprint)
+            .collect(),
         met: reviews()
             .flat_map(|review| &review.criteria)
             .filter(|criterion| criterion.met)

@@ -71,11 +71,16 @@ pub(super) fn rework(view: &FeatureView, run: &RunState) -> Next {
     if !seen.comments.is_empty() {
         return resume(run, seen);
     }
+    let words = brakes::answers(view, run);
+    if !words.is_empty() {
+        let effect = Effect::Resume { run: run.id.clone(), by: view.last_author.clone(), words };
+        return Next::act(effect, "the note was moved back for rework and says under `Notes` what to change");
+    }
     let link = run.pr.as_ref().map_or_else(String::new, |pr| plain(&pr.link));
     Next::ask(
         "what to change",
-        "the note was moved back for rework, and its pull request has no new comment",
-        format!("write a comment in {link}, or move the note to `review`"),
+        "the note was moved back for rework, and neither its pull request nor its `Notes` say what to change",
+        format!("write it under `Notes` or as a comment in {link}, or move the note to `review`"),
     )
 }
 

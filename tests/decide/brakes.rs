@@ -153,3 +153,39 @@ fn a_used_up_budget_waits_for_a_human_and_a_used_up_day_for_tomorrow() {
     assert_eq!((world.wait().on.as_str(), world.wait().needs_human), ("budget", true));
     assert_eq!(world.told.last().unwrap(), "brake: budget");
 }
+
+#[test]
+fn rounds_without_progress_ask_for_another_way_and_then_stop() {
+    let mut world = World::new();
+    let unmet = CriterionEvidence { text: "greets in French".into(), met: false, evidence: String::new() };
+    for round in 1..=3 {
+        let review = Review {
+            verdict: Verdict::RequestChanges,
+            summary: String::new(),
+            findings: vec![],
+            criteria: vec![unmet.clone()],
+        };
+        world.script(Step::Review, round, StepResult::Reviewed { review });
+    }
+    while !matches!(world.effect(), Effect::Step { key, .. } if key.round == 3) {
+        let effect = world.effect();
+        world.perform(effect);
+    }
+    let third = world.effect();
+    assert!(instruction(&third).try_differently);
+    assert_eq!(instruction(&third).unmet, ["greets in French"]);
+    world.settle();
+    assert_eq!(world.told.last().unwrap(), "brake: no progress");
+    world.view().feature.properties.approved = Some(true);
+    world.settle();
+    assert_eq!(world.wait().on, "merge", "what came before the resume is forgiven");
+}
+
+#[test]
+fn work_beyond_the_time_limit_stops_before_the_next_step() {
+    let mut world = World::new();
+    world.snapshot.config.settings.run_minutes = 0;
+    world.settle();
+    assert_eq!(world.told.last().unwrap(), "brake: wall time");
+    assert!(world.wait().why.contains("0 of 0 minutes worked"), "{:?}", world.wait());
+}
