@@ -4,11 +4,20 @@
 //! what they say of their own success is not believed: gates and diffs are looked at elsewhere.
 
 mod answer;
+mod blocks;
+mod contract;
 mod error;
+mod fence;
+mod history;
 mod job;
 mod prompt;
 mod recorder;
 mod run;
+mod schema;
+mod shown;
+mod tool;
+mod vars;
+mod worktree;
 
 pub use answer::AgentAnswer;
 pub use error::AgentError;

@@ -1,0 +1,98 @@
+//! Names, descriptions and JSON Schemas of the tools, as models see them. Recordings depend on the exact names.
+
+use serde_json::{Value, json};
+
+use crate::agents::schema;
+use crate::domain::{AgentConfig, Tool};
+use crate::models::ToolSpec;
+
+pub(in crate::agents) const ALL: [(Tool, &str); 7] = [
+    (Tool::List, "list"),
+    (Tool::Search, "search"),
+    (Tool::Read, "read"),
+    (Tool::Edit, "edit"),
+    (Tool::Write, "write"),
+    (Tool::Run, "run"),
+    (Tool::Finish, "finish"),
+];
+
+/// The tools of this agent: those that its note names (all, when it names none) as far as its role may use them, and
+/// always `finish`.
+pub(in crate::agents) fn offered(agent: &AgentConfig) -> Vec<(Tool, &'static str)> {
+    ALL.into_iter()
+        .filter(|(tool, _)| {
+            let named = agent.tools.is_empty() || agent.tools.contains(tool) || *tool == Tool::Finish;
+            let allowed = match tool {
+                Tool::Edit | Tool::Write => agent.role.may_write(),
+                Tool::Run => !agent.commands.is_empty(),
+                _ => true,
+            };
+            named && allowed
+        })
+        .collect()
+}
+
+/// The offered tools with their schemas.
+pub(in crate::agents) fn specs(agent: &AgentConfig) -> Vec<ToolSpec> {
+    offered(agent)
+        .into_iter()
+        .map(|(tool, name)| {
+            let (description, parameters) = describe(tool, agent);
+            ToolSpec { name: name.to_owned(), description, parameters }
+        })
+        .collect()
+}
+
+fn describe(tool: Tool, agent: &AgentConfig) -> (String, Value) {
+    let path = json!({"type": "string", "description": "relative to the repository's root"});
+    match tool {
+        Tool::List => (
+            "Lists the repository's files, without those that .gitignore names.".into(),
+            object(json!({"path": {"type": "string", "description": "a folder; missing means the root"}}), &[]),
+        ),
+        Tool::Search => (
+            "Finds lines that match a regular expression, in all files or beneath `path`.".into(),
+            object(json!({"pattern": {"type": "string", "description": "regular expression"}, "path": path}), &["pattern"]),
+        ),
+        Tool::Read => (
+            "Shows a text file with line numbers. The numbers and the tab after them are not part of the file.".into(),
+            object(
+                json!({
+                    "path": path,
+                    "from_line": {"type": "integer", "minimum": 1},
+                    "to_line": {"type": "integer", "minimum": 1},
+                }),
+                &["path"],
+            ),
+        ),
+        Tool::Edit => (
+            "Replaces exact text in a file. `old` must stand in the file exactly once, with its white space; add lines \
+             around it until it does."
+                .into(),
+            object(json!({"path": path, "old": {"type": "string"}, "new": {"type": "string"}}), &["path", "old", "new"]),
+        ),
+        Tool::Write => (
+            "Makes a file, or replaces all of its content.".into(),
+            object(json!({"path": path, "content": {"type": "string"}}), &["path", "content"]),
+        ),
+        Tool::Run => (
+            format!(
+                "Runs a program in the repository's root, without a shell and without network. Allowed programs: {}.",
+                agent.commands.join(", ")
+            ),
+            object(
+                json!({"argv": {"type": "array", "items": {"type": "string"}, "minItems": 1,
+                    "description": "program and arguments, such as [\"cargo\", \"test\"]"}}),
+                &["argv"],
+            ),
+        ),
+        Tool::Finish => (
+            "Ends your work. The arguments are your result. Call it once, when everything is done.".into(),
+            schema::of(agent.role),
+        ),
+    }
+}
+
+fn object(properties: Value, required: &[&str]) -> Value {
+    json!({"type": "object", "properties": properties, "required": required, "additionalProperties": false})
+}
