@@ -35,6 +35,12 @@ impl Vault {
             .ok_or_else(|| VaultError::NotAVault { dir: start.clone() })
     }
 
+    /// The folder itself, whether or not it is a vault yet.
+    pub(crate) fn at(dir: &Path) -> Result<Self, VaultError> {
+        let root = fs::canonicalize(dir).map_err(|source| VaultError::io("open", dir, source))?;
+        Ok(Self { root: Arc::from(root) })
+    }
+
     /// Absolute and without symbolic links.
     pub fn root(&self) -> &Path {
         &self.root

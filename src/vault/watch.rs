@@ -1,25 +1,199 @@
-//! stub
+//! Says when to look at the vault again: file events gathered for a moment, and a full look every so often that works
+//! alone where events do not (network drives).
+//!
+//! An event is a hint, never a fact: it does not say what happened, only where to look.
+
+use std::collections::BTreeSet;
+use std::path::Path;
+use std::time::Duration;
+
+use notify::{Event, EventKind, RecommendedWatcher, RecursiveMode, Watcher};
+use tokio::sync::mpsc;
+use tokio::task::JoinHandle;
+use tokio::time::{Instant, MissedTickBehavior, interval_at, sleep_until};
+
 use super::{Vault, VaultError};
 use crate::domain::NotePath;
-use std::time::Duration;
+
+/// Above this many waiting paths a full look is cheaper, and safer.
+const BACKLOG: usize = 4_096;
+/// A burst that does not end is not waited for longer than this many debounce times.
+const LONGEST_BURST: u32 = 20;
+
+/// Look again.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Look {
+    /// Something happened at these paths: files or folders, sorted.
     Changed(Vec<NotePath>),
+    /// Time for a full look, or events were lost.
     Poll,
 }
+
+/// Watches until dropped.
+#[derive(Debug)]
 pub struct Watch {
-    _keep: tokio::sync::mpsc::Sender<Look>,
+    task: JoinHandle<()>,
+    reason: Option<String>,
+    _watcher: Option<RecommendedWatcher>,
 }
+
+enum Hint {
+    Path(NotePath),
+    Lost,
+}
+
 impl Watch {
+    /// Starts to watch; must be called within a tokio runtime. Where the system gives no file events, polling goes on
+    /// alone and [`Watch::mode`] says why.
+    ///
+    /// # Errors
+    /// None today; polling always works.
     pub fn start(
-        _vault: &Vault,
-        _debounce: Duration,
-        _poll: Duration,
-    ) -> Result<(Self, tokio::sync::mpsc::Receiver<Look>), VaultError> {
-        let (sender, receiver) = tokio::sync::mpsc::channel(16);
-        Ok((Self { _keep: sender }, receiver))
+        vault: &Vault,
+        debounce: Duration,
+        poll: Duration,
+    ) -> Result<(Self, mpsc::Receiver<Look>), VaultError> {
+        let (hints, waiting) = mpsc::unbounded_channel();
+        let (looks, receiver) = mpsc::channel(1);
+        let (watcher, reason) = match watcher(vault, hints) {
+            Ok(watcher) => (Some(watcher), None),
+            Err(error) => (None, Some(error.to_string())),
+        };
+        let task = tokio::spawn(gather(waiting, looks, debounce, poll.max(Duration::from_millis(1))));
+        Ok((Self { task, reason, _watcher: watcher }, receiver))
     }
+
+    /// `events+poll`, or `poll only: ` and the reason.
     pub fn mode(&self) -> String {
-        "poll only".to_owned()
+        match &self.reason {
+            None => "events+poll".to_owned(),
+            Some(reason) => format!("poll only: {reason}"),
+        }
+    }
+}
+
+impl Drop for Watch {
+    fn drop(&mut self) {
+        self.task.abort();
+    }
+}
+
+/// The callback only queues: a slow handler loses events without a word.
+fn watcher(vault: &Vault, hints: mpsc::UnboundedSender<Hint>) -> notify::Result<RecommendedWatcher> {
+    let root = vault.root().to_owned();
+    let runs = vault.folders().map_or_else(|_| "60_runs".to_owned(), |folders| folders.runs().to_owned());
+    let seen_root = root.clone();
+    let mut watcher = notify::recommended_watcher(move |event: notify::Result<Event>| {
+        let Ok(event) = event else {
+            // The receiver is gone only when the watch is being dropped.
+            let _ = hints.send(Hint::Lost);
+            return;
+        };
+        if event.need_rescan() {
+            let _ = hints.send(Hint::Lost);
+        }
+        if matches!(event.kind, EventKind::Access(_)) {
+            return;
+        }
+        for path in event.paths {
+            if let Some(path) = hint(&seen_root, &runs, &path) {
+                let _ = hints.send(Hint::Path(path));
+            }
+        }
+    })?;
+    // Each folder that matters is watched by itself: `.git` and `.ado` hold worktrees and objects without number.
+    watcher.watch(&root, RecursiveMode::NonRecursive)?;
+    let entries = std::fs::read_dir(&root).map_err(notify::Error::io)?;
+    for entry in entries.filter_map(Result::ok) {
+        let is_folder = entry.file_type().is_ok_and(|kind| kind.is_dir());
+        if is_folder && entry.file_name().to_str().is_some_and(|name| is_watched(name, vault)) {
+            watcher.watch(&entry.path(), RecursiveMode::Recursive)?;
+        }
+    }
+    Ok(watcher)
+}
+
+fn is_watched(name: &str, vault: &Vault) -> bool {
+    let runs = vault.folders().map_or_else(|_| "60_runs".to_owned(), |folders| folders.runs().to_owned());
+    !super::foreign::is_ignored_folder(name) && name != runs
+}
+
+/// The path in the vault, unless it is one that no look depends on.
+fn hint(root: &Path, runs: &str, path: &Path) -> Option<NotePath> {
+    let inside = path.strip_prefix(root).ok()?.to_str()?;
+    let ignored = inside.split('/').any(|part| part.starts_with(['.', '~']) || part.ends_with(".tmp"));
+    let is_run = inside == runs || super::folders::is_below(inside, runs);
+    if ignored || is_run { None } else { NotePath::new(inside).ok() }
+}
+
+/// Gathers hints until none came for `debounce`, then says so; says `Poll` in between. A look that was not taken yet is
+/// joined with the next one, so a slow receiver is never flooded.
+async fn gather(
+    mut waiting: mpsc::UnboundedReceiver<Hint>,
+    looks: mpsc::Sender<Look>,
+    debounce: Duration,
+    poll: Duration,
+) {
+    let mut paths: BTreeSet<NotePath> = BTreeSet::new();
+    let mut lost = false;
+    let mut events = true;
+    let mut due: Option<(Instant, Instant)> = None;
+    let mut timer = interval_at(Instant::now() + poll, poll);
+    timer.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    loop {
+        let quiet = due.map_or_else(Instant::now, |(quiet, longest)| quiet.min(longest));
+        tokio::select! {
+            hint = waiting.recv(), if events => {
+                match hint {
+                    Some(Hint::Path(path)) => { paths.insert(path); }
+                    Some(Hint::Lost) => lost = true,
+                    None => { events = false; continue; }
+                }
+                lost |= paths.len() > BACKLOG;
+                let now = Instant::now();
+                let longest = due.map_or(now + debounce * LONGEST_BURST, |(_, longest)| longest);
+                due = Some((now + debounce, longest));
+            }
+            () = sleep_until(quiet), if due.is_some() => {
+                let look = if lost {
+                    Look::Poll
+                } else {
+                    Look::Changed(paths.iter().cloned().collect())
+                };
+                match looks.try_send(look) {
+                    Ok(()) => { paths.clear(); lost = false; due = None; }
+                    Err(mpsc::error::TrySendError::Full(_)) => {
+                        let now = Instant::now();
+                        due = Some((now + debounce.max(Duration::from_millis(1)), now + debounce * LONGEST_BURST));
+                    }
+                    Err(mpsc::error::TrySendError::Closed(_)) => return,
+                }
+            }
+            _ = timer.tick() => {
+                if matches!(looks.try_send(Look::Poll), Err(mpsc::error::TrySendError::Closed(_))) {
+                    return;
+                }
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn hints_leave_out_what_no_look_depends_on() {
+        let hint =
+            |path: &str| hint(Path::new("/v"), "60_runs", &Path::new("/v").join(path)).map(String::from);
+        assert_eq!(
+            hint("10_features/03_planned/FR-1 A.md").as_deref(),
+            Some("10_features/03_planned/FR-1 A.md")
+        );
+        for path in
+            [".git/index", ".ado/lock", "60_runs/FR-1/1/journal.jsonl", "10_features/.ado-tmp-1", "x.md.tmp"]
+        {
+            assert_eq!(hint(path), None, "{path}");
+        }
     }
 }

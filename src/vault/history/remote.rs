@@ -1,0 +1,183 @@
+//! Bringing the vault's branch together with its remote: fetch and rebase, push. Uses the `git` program, because it has
+//! the user's credential helpers.
+//!
+//! Decides nothing about conflicts: a rebase that does not go through is taken back and reported.
+
+use std::time::Duration;
+
+use git2::{Oid, Repository};
+
+use super::super::{VaultError, VaultLock};
+use super::program::{Output, git, run};
+use super::repository::History;
+
+const NETWORK_LIMIT: Duration = Duration::from_secs(120);
+
+/// What a pull did.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Pulled {
+    /// No remote is configured, or it does not have the branch yet.
+    NoRemote,
+    UpToDate,
+    /// The branch and the notes on disk are newer now.
+    Updated,
+}
+
+/// What a push did.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Pushed {
+    NoRemote,
+    UpToDate,
+    Pushed,
+    /// The remote has commits that are not here: another machine was first. Pull, look again, push.
+    Rejected(String),
+}
+
+struct Place {
+    remote: String,
+    /// `refs/heads/main`, here and there.
+    reference: String,
+}
+
+impl History {
+    /// Fetches the branch from `remote` (else the branch's own remote, `origin`, or the only one) and rebases onto it.
+    ///
+    /// # Errors
+    /// [`VaultError::Program`] when the remote cannot be reached, when uncommitted changes are in the way, or when the
+    /// rebase conflicts; the branch is then as it was.
+    pub fn pull(&self, _lock: &VaultLock, remote: Option<&str>) -> Result<Pulled, VaultError> {
+        let repository = self.repository()?;
+        if let Some(why) = self.unfinished(&repository) {
+            return Err(VaultError::Blocked { why });
+        }
+        let Some(place) = self.place(&repository, remote)? else { return Ok(Pulled::NoRemote) };
+        let action = format!("fetch from the remote `{}`", place.remote);
+        let mut fetch = git(&self.work_dir);
+        fetch.args([
+            "fetch",
+            "--no-recurse-submodules",
+            "--no-tags",
+            "--quiet",
+            "--",
+            &place.remote,
+            &place.reference,
+        ]);
+        let fetched = run(fetch, "", NETWORK_LIMIT, &action)?;
+        if !fetched.status.success() {
+            if fetched.stderr.contains("couldn't find remote ref") {
+                return Ok(Pulled::NoRemote);
+            }
+            return Err(unreachable_remote(action, &fetched));
+        }
+        let failed = |error| VaultError::git("compare with the remote", error);
+        let theirs = repository.refname_to_id("FETCH_HEAD").map_err(failed)?;
+        let Some(ours) = self.head(&repository)?.commit else {
+            return self.begin_from(theirs);
+        };
+        let reaches = |from: Oid, to: Oid| {
+            if from == to { Ok(true) } else { repository.graph_descendant_of(from, to).map_err(failed) }
+        };
+        if reaches(ours, theirs)? {
+            return Ok(Pulled::UpToDate);
+        }
+        self.rebase(theirs)
+    }
+
+    /// Pushes the branch to `remote`, never by force.
+    ///
+    /// # Errors
+    /// [`VaultError::Program`] when the remote cannot be reached.
+    pub fn push(&self, remote: Option<&str>) -> Result<Pushed, VaultError> {
+        let repository = self.repository()?;
+        let Some(place) = self.place(&repository, remote)? else { return Ok(Pushed::NoRemote) };
+        if self.head(&repository)?.commit.is_none() {
+            return Ok(Pushed::UpToDate);
+        }
+        let action = format!("push to the remote `{}`", place.remote);
+        let refspec = format!("{0}:{0}", place.reference);
+        let mut push = git(&self.work_dir);
+        push.args(["push", "--porcelain", "--no-recurse-submodules", "--", &place.remote, &refspec]);
+        let pushed = run(push, "", NETWORK_LIMIT, &action)?;
+        let line = pushed.stdout.lines().find(|line| line.contains(&refspec)).unwrap_or_default();
+        match line.chars().next() {
+            Some('=') if pushed.status.success() => Ok(Pushed::UpToDate),
+            Some('!') if line.contains("rejected") && !line.contains("remote rejected") => {
+                Ok(Pushed::Rejected(format!("the remote `{}` has newer commits", place.remote)))
+            }
+            _ if pushed.status.success() => Ok(Pushed::Pushed),
+            _ => Err(unreachable_remote(action, &pushed)),
+        }
+    }
+
+    /// Before the first commit here: the remote's commits are the beginning.
+    fn begin_from(&self, theirs: Oid) -> Result<Pulled, VaultError> {
+        let action = "begin from the remote's commits".to_owned();
+        let mut merge = git(&self.work_dir);
+        merge.args(["merge", "--ff-only", "--quiet", &theirs.to_string()]);
+        let merged = run(merge, "", NETWORK_LIMIT, &action)?;
+        if merged.status.success() {
+            return Ok(Pulled::Updated);
+        }
+        let remedy = "move the files aside that the remote has too, then try again";
+        Err(VaultError::Program { action, output: merged.stderr, remedy })
+    }
+
+    fn rebase(&self, theirs: Oid) -> Result<Pulled, VaultError> {
+        let action = "rebase the vault's branch onto its remote";
+        let mut rebase = git(&self.work_dir);
+        rebase.args(["rebase", "--quiet", "--no-autostash", &theirs.to_string()]);
+        let rebased = run(rebase, "", NETWORK_LIMIT, action)?;
+        if rebased.status.success() {
+            return Ok(Pulled::Updated);
+        }
+        if self.unfinished(&self.repository()?).is_some() {
+            let mut abort = git(&self.work_dir);
+            abort.args(["rebase", "--abort"]);
+            run(abort, "", NETWORK_LIMIT, "take the rebase back")?;
+        }
+        Err(VaultError::Program {
+            action: action.to_owned(),
+            output: rebased.stderr,
+            remedy: "commit or stash what is uncommitted, then `git pull --rebase` by hand and resolve the conflicts",
+        })
+    }
+
+    /// The remote to speak to, by name, and the branch.
+    fn place(&self, repository: &Repository, asked: Option<&str>) -> Result<Option<Place>, VaultError> {
+        let failed = |error| VaultError::git("read the remotes", error);
+        let names = repository.remotes().map_err(failed)?;
+        let names: Vec<String> = names
+            .iter()
+            .filter_map(|name| name.ok().flatten().map(str::to_owned))
+            .filter(|name| !name.starts_with('-'))
+            .collect();
+        let reference = self.head(repository)?.reference;
+        let remote = match asked {
+            Some(asked) if names.iter().any(|name| name == asked) => Some(asked.to_owned()),
+            Some(asked) => {
+                return Err(VaultError::Program {
+                    action: format!("use the remote `{asked}`"),
+                    output: "the vault's repository has no remote of that name".to_owned(),
+                    remedy: "see `git remote`",
+                });
+            }
+            None => {
+                let config = repository.config().and_then(|mut config| config.snapshot()).map_err(failed)?;
+                let branch = reference.strip_prefix("refs/heads/").unwrap_or(&reference);
+                let own = config.get_string(&format!("branch.{branch}.remote")).ok();
+                own.filter(|own| names.contains(own))
+                    .or_else(|| names.iter().find(|name| *name == "origin").cloned())
+                    .or_else(|| (names.len() == 1).then(|| names[0].clone()))
+            }
+        };
+        Ok(remote.map(|remote| Place { remote, reference }))
+    }
+}
+
+fn unreachable_remote(action: String, output: &Output) -> VaultError {
+    VaultError::Program {
+        action,
+        output: output.stderr.clone(),
+        remedy: "check the remote's address and that git can log in without asking",
+    }
+}

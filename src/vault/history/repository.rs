@@ -1,0 +1,179 @@
+//! The repository that the vault lies in, and whether a commit can be made in it now.
+
+use std::path::{Path, PathBuf};
+use std::sync::Mutex;
+use std::time::SystemTime;
+
+use git2::{ErrorCode, Oid, Repository, RepositoryState};
+
+use super::super::{Vault, VaultError};
+use super::read::Cache;
+use crate::domain::NotePath;
+
+/// The vault's git history. Every call opens the repository anew, so that what other programs do to it is seen.
+#[derive(Debug)]
+pub struct History {
+    pub(super) vault: Vault,
+    git_dir: PathBuf,
+    pub(super) work_dir: PathBuf,
+    /// The vault's folder within the repository, with a `/` at its end; empty when it is the root.
+    prefix: String,
+    pub(super) cache: Mutex<Cache>,
+}
+
+/// Where HEAD points: a branch, which may have no commit yet.
+pub(super) struct Head {
+    /// `refs/heads/main`.
+    pub reference: String,
+    pub commit: Option<Oid>,
+}
+
+impl History {
+    /// The repository whose work tree holds the vault. Repairs what a crash left: index entries not updated after a
+    /// commit, our own stale index lock.
+    ///
+    /// # Errors
+    /// [`VaultError::NoRepository`] when there is none, or only a bare one.
+    pub fn open(vault: &Vault) -> Result<Self, VaultError> {
+        let missing = || VaultError::NoRepository { dir: vault.root().to_owned() };
+        let repository = Repository::discover(vault.root()).map_err(|error| match error.code() {
+            ErrorCode::NotFound => missing(),
+            ErrorCode::Owner => VaultError::Blocked {
+                why: format!(
+                    "the git repository of `{root}` belongs to another user; if you trust it: \
+                     `git config --global --add safe.directory {root}`",
+                    root = vault.root().display()
+                ),
+            },
+            _ => VaultError::git(format!("open the repository of `{}`", vault.root().display()), error),
+        })?;
+        let work_dir = repository.workdir().ok_or_else(missing)?;
+        let work_dir =
+            std::fs::canonicalize(work_dir).map_err(|source| VaultError::io("open", work_dir, source))?;
+        let inside = vault.root().strip_prefix(&work_dir).map_err(|_| missing())?;
+        let inside = inside.to_str().ok_or_else(missing)?;
+        let history = Self {
+            vault: vault.clone(),
+            git_dir: repository.path().to_owned(),
+            prefix: if inside.is_empty() { String::new() } else { format!("{inside}/") },
+            work_dir,
+            cache: Mutex::default(),
+        };
+        history.repair_index(&repository)?;
+        Ok(history)
+    }
+
+    /// Why no commit can be made now, and what to do; `None` when one can.
+    pub fn blocked(&self) -> Option<String> {
+        let repository = match self.repository() {
+            Ok(repository) => repository,
+            Err(error) => return Some(error.to_string()),
+        };
+        self.unfinished(&repository).or_else(|| {
+            let lock = self.git_dir.join("index.lock");
+            let made = std::fs::metadata(&lock).and_then(|metadata| metadata.modified()).ok()?;
+            if super::index::is_ours(&lock) {
+                return None;
+            }
+            let seconds = SystemTime::now().duration_since(made).map_or(0, |age| age.as_secs());
+            Some(format!(
+                "another git program has the index locked since {seconds} s; let it finish, or if none runs: \
+                 `rm {}`",
+                lock.display()
+            ))
+        })
+    }
+
+    /// A state in which a commit would spoil what the user is doing.
+    pub(super) fn unfinished(&self, repository: &Repository) -> Option<String> {
+        let (what, remedy) = match repository.state() {
+            RepositoryState::Clean => {
+                if repository.head_detached().unwrap_or(false) {
+                    return Some(
+                        "the vault's repository has a detached HEAD; `git switch` to a branch".to_owned(),
+                    );
+                }
+                return None;
+            }
+            RepositoryState::Merge => ("merge", "`git merge --continue` or `git merge --abort`"),
+            RepositoryState::Revert | RepositoryState::RevertSequence => {
+                ("revert", "`git revert --continue` or `git revert --abort`")
+            }
+            RepositoryState::CherryPick | RepositoryState::CherryPickSequence => {
+                ("cherry-pick", "`git cherry-pick --continue` or `git cherry-pick --abort`")
+            }
+            RepositoryState::Bisect => ("bisect", "`git bisect reset`"),
+            RepositoryState::Rebase | RepositoryState::RebaseInteractive | RepositoryState::RebaseMerge => {
+                ("rebase", "`git rebase --continue` or `git rebase --abort`")
+            }
+            RepositoryState::ApplyMailbox | RepositoryState::ApplyMailboxOrRebase => {
+                ("`git am`", "`git am --continue` or `git am --abort`")
+            }
+        };
+        Some(format!("the vault's repository has an unfinished {what}; finish it: {remedy}"))
+    }
+
+    pub(super) fn repository(&self) -> Result<Repository, VaultError> {
+        Repository::open(&self.git_dir).map_err(|error| {
+            VaultError::git(format!("open the repository `{}`", self.git_dir.display()), error)
+        })
+    }
+
+    /// The branch that HEAD names and its commit.
+    pub(super) fn head(&self, repository: &Repository) -> Result<Head, VaultError> {
+        let failed = |error| VaultError::git("read HEAD", error);
+        let head = repository.find_reference("HEAD").map_err(failed)?;
+        let Some(reference) = head.symbolic_target().map_err(failed)?.map(str::to_owned) else {
+            return Err(VaultError::Blocked {
+                why: "the vault's repository has a detached HEAD; `git switch` to a branch".to_owned(),
+            });
+        };
+        let commit = match repository.refname_to_id(&reference) {
+            Ok(commit) => Some(commit),
+            Err(error) if error.code() == ErrorCode::NotFound => None,
+            Err(error) => return Err(failed(error)),
+        };
+        Ok(Head { reference, commit })
+    }
+
+    /// The tree of the last commit; `None` before the first.
+    pub(super) fn head_tree<'r>(
+        &self,
+        repository: &'r Repository,
+    ) -> Result<Option<git2::Tree<'r>>, VaultError> {
+        let head = match repository.head() {
+            Ok(head) => head,
+            Err(error) if matches!(error.code(), ErrorCode::UnbornBranch | ErrorCode::NotFound) => {
+                return Ok(None);
+            }
+            Err(error) => return Err(VaultError::git("read HEAD", error)),
+        };
+        head.peel_to_tree().map(Some).map_err(|error| VaultError::git("read the last commit", error))
+    }
+
+    /// A note's path within the repository.
+    pub(super) fn in_repository(&self, path: &NotePath) -> String {
+        format!("{}{path}", self.prefix)
+    }
+
+    /// The vault's folder within the repository without a `/` at its end.
+    pub(super) fn folder_in_repository(&self) -> &str {
+        self.prefix.trim_end_matches('/')
+    }
+
+    pub(super) fn index_path(&self) -> PathBuf {
+        self.git_dir.join("index")
+    }
+}
+
+/// The entry at `path`, if the tree has one.
+pub(super) fn entry_at<'t>(
+    tree: &git2::Tree<'t>,
+    path: &str,
+) -> Result<Option<git2::TreeEntry<'static>>, VaultError> {
+    match tree.get_path(Path::new(path)) {
+        Ok(entry) => Ok(Some(entry)),
+        Err(error) if error.code() == ErrorCode::NotFound => Ok(None),
+        Err(error) => Err(VaultError::git(format!("read `{path}` of the last commit"), error)),
+    }
+}
