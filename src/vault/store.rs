@@ -4,6 +4,7 @@
 //! Does not know what an edit means, and does not commit.
 
 use std::fs;
+use std::io;
 use std::path::{Path, PathBuf};
 use std::thread::sleep;
 use std::time::Duration;
@@ -15,6 +16,8 @@ use crate::domain::NotePath;
 
 /// How often an edit is redone because a human saved in between.
 const ATTEMPTS: usize = 16;
+/// How often after that the human's saves alone are brought together, before they become a conflict note.
+const GIVING_BACK: usize = 32;
 
 /// What an edit did.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -46,39 +49,49 @@ pub fn edit<E>(
     mut f: impl FnMut(&str) -> Result<String, E>,
 ) -> Result<Edited, StoreError<E>> {
     let place = real_place(vault, path)?;
-    let (metadata, bytes) = read_note(path.as_str(), &place)?;
-    let mut expected = into_text(path.as_str(), bytes)?;
+    let mut expected = settled_text(path, &place)?;
     let mut current = expected.clone();
-    let mut changed = false;
-    for _ in 0..ATTEMPTS {
-        let (after, refused) = match f(&current) {
-            Ok(after) => (after, None),
-            // The human's text must not stay swapped out because the edit does not fit it.
-            Err(error) if changed => (current.clone(), Some(error)),
-            Err(error) => return Err(StoreError::Edit(error)),
-        };
-        if after == expected {
-            return match refused {
-                Some(error) => Err(StoreError::Edit(error)),
-                None => Ok(Edited { before: current, after, changed }),
-            };
-        }
-        let came_out = swap(vault, path, &place, &metadata, &expected, &after)?;
-        changed = true;
-        if came_out == expected {
-            return match refused {
-                Some(error) => Err(StoreError::Edit(error)),
-                None => Ok(Edited { before: current, after, changed }),
-            };
-        }
-        current = match merge(&expected, &current, &came_out) {
-            Some(merged) => merged,
-            None => {
-                write_conflict(lock, vault, path, &current)?;
-                came_out
+    // Whether `current` holds something of a human that is not in the note.
+    let mut owed = false;
+    for attempt in 0..ATTEMPTS + GIVING_BACK {
+        let (after, refused) = if attempt < ATTEMPTS {
+            match f(&current) {
+                Ok(after) => (after, None),
+                Err(error) if owed => (current.clone(), Some(StoreError::Edit(error))),
+                Err(error) => return Err(StoreError::Edit(error)),
             }
+        } else if owed {
+            (current.clone(), Some(VaultError::Busy { path: path.to_string() }.into()))
+        } else {
+            break;
         };
-        expected = after;
+        let swapped =
+            if after == expected { Ok(Swapped::Done) } else { swap(vault, path, &place, &expected, &after) };
+        match swapped {
+            Ok(Swapped::Done) => {
+                return match refused {
+                    Some(error) => Err(error),
+                    None => Ok(Edited { changed: after != expected, before: current, after }),
+                };
+            }
+            Ok(Swapped::Saved { in_note, over_ours }) => {
+                current = join(lock, vault, path, &expected, current, &in_note)?;
+                expected = in_note;
+                if let Some(second) = over_ours {
+                    current = join(lock, vault, path, &after, current, &second)?;
+                    owed = true;
+                }
+            }
+            Err(error) => {
+                if owed {
+                    write_conflict(lock, vault, path, &current)?;
+                }
+                return Err(error.into());
+            }
+        }
+    }
+    if owed {
+        write_conflict(lock, vault, path, &current)?;
     }
     Err(VaultError::Busy { path: path.to_string() }.into())
 }
@@ -124,54 +137,102 @@ pub fn write_projection(
 /// Where the note really lies: a link inside the vault is followed, not replaced.
 fn real_place(vault: &Vault, path: &NotePath) -> Result<PathBuf, VaultError> {
     let place = vault.absolute(path)?;
-    fs::canonicalize(&place).map_err(|error| {
-        if is_absent(&error) {
-            VaultError::Missing { path: path.to_string() }
-        } else {
-            VaultError::io("read", &place, error)
-        }
-    })
+    fs::canonicalize(&place).map_err(|error| gone_or(path, &place, error))
 }
 
-/// Puts `after` in the note's place and gives the text of the file that came out.
+fn gone_or(path: &NotePath, place: &Path, error: io::Error) -> VaultError {
+    if is_absent(&error) {
+        VaultError::Missing { path: path.to_string() }
+    } else {
+        VaultError::io("read", place, error)
+    }
+}
+
+/// How an exchange ended.
+enum Swapped {
+    Done,
+    /// A human saved in between; the note is as the human left it.
+    Saved {
+        in_note: String,
+        /// A second save, made over our text in the instant that it was there.
+        over_ours: Option<String>,
+    },
+}
+
+/// Puts `after` in the note's place if it still holds `expected`.
 fn swap(
     vault: &Vault,
     path: &NotePath,
     place: &Path,
-    like: &fs::Metadata,
     expected: &str,
     after: &str,
-) -> Result<String, VaultError> {
+) -> Result<Swapped, VaultError> {
     let temporary = place::beside(place);
     let kept = Kept::intend(vault, path, &temporary, expected, after)?;
-    if let Err(error) = place::write_synced(&temporary, after.as_bytes(), Some(like)) {
-        kept.forget()?;
-        return Err(error);
-    }
-    let swapped = match place::exchange(&temporary, place) {
-        Ok(true) => Ok(()),
-        Ok(false) => swap_by_rename(&temporary, place),
+    let ready = fs::metadata(place)
+        .map_err(|error| gone_or(path, place, error))
+        .and_then(|like| place::write_synced(&temporary, after.as_bytes(), Some(&like)))
+        .and_then(|()| settled_text(path, place));
+    let swapped = match ready {
+        // Most saves that come in between are seen here, without the note ever being touched.
+        Ok(present) if present != expected => {
+            kept.forget()?;
+            return Ok(Swapped::Saved { in_note: present, over_ours: None });
+        }
+        Ok(_) => exchange(path, &temporary, place),
         Err(error) => Err(error),
     };
     if let Err(error) = swapped {
         kept.forget()?;
-        let gone = matches!(&error, VaultError::Io { source, .. } if is_absent(source));
-        return Err(if gone { VaultError::Missing { path: path.to_string() } } else { error });
+        return Err(error);
     }
-    let text = match settled_text(path, &temporary, expected) {
-        Ok(text) => text,
-        Err(error) => {
-            // What a human saved in between is not a note that can be edited: it goes back where it was.
-            place::exchange(&temporary, place)?;
-            if fs::read(&temporary).is_ok_and(|bytes| bytes == after.as_bytes()) {
-                kept.forget()?;
-            }
-            return Err(error);
-        }
+    if holds(&temporary, expected) {
+        kept.put_away(expected)?;
+        place::sync_folder(place)?;
+        return Ok(Swapped::Done);
+    }
+    // Saved in the instant before the exchange: back at once, so that nobody reads a note without that save.
+    exchange(path, &temporary, place)?;
+    if holds(&temporary, after) {
+        kept.forget()?;
+        return Ok(Swapped::Saved { in_note: settled_text(path, place)?, over_ours: None });
+    }
+    let second = settled_text(path, &temporary)?;
+    kept.put_away(&second)?;
+    Ok(Swapped::Saved { in_note: settled_text(path, place)?, over_ours: Some(second) })
+}
+
+fn exchange(path: &NotePath, temporary: &Path, place: &Path) -> Result<(), VaultError> {
+    let swapped = match place::exchange(temporary, place) {
+        Ok(true) => Ok(()),
+        Ok(false) => swap_by_rename(temporary, place),
+        Err(error) => Err(error),
     };
-    kept.put_away(&text)?;
-    place::sync_folder(place)?;
-    Ok(text)
+    swapped.map_err(|error| match error {
+        VaultError::Io { source, .. } if is_absent(&source) => VaultError::Missing { path: path.to_string() },
+        error => error,
+    })
+}
+
+fn holds(file: &Path, text: &str) -> bool {
+    fs::read(file).is_ok_and(|bytes| bytes == text.as_bytes())
+}
+
+/// Brings a human's save (`theirs`, made on `base`) into the text at hand. Where both changed the same lines the save
+/// wins, and the other text becomes a conflict note.
+fn join(
+    lock: &VaultLock,
+    vault: &Vault,
+    path: &NotePath,
+    base: &str,
+    ours: String,
+    theirs: &str,
+) -> Result<String, VaultError> {
+    if let Some(merged) = merge(base, &ours, theirs) {
+        return Ok(merged);
+    }
+    write_conflict(lock, vault, path, &ours)?;
+    Ok(theirs.to_owned())
 }
 
 /// The exchange for file systems without one: the old file is kept by a second link, then replaced.
@@ -185,23 +246,17 @@ fn swap_by_rename(temporary: &Path, place: &Path) -> Result<(), VaultError> {
     fs::rename(&old, temporary).map_err(|source| VaultError::io("keep", &old, source))
 }
 
-/// The text of a swapped-out file. Where it is not what was expected, an editor may be in the middle of writing it: it is
-/// read until two reads agree and it is not empty, for at most a quarter of a second.
-fn settled_text(path: &NotePath, file: &Path, expected: &str) -> Result<String, VaultError> {
-    let read = || read_note(path.as_str(), file).and_then(|(_, bytes)| into_text(path.as_str(), bytes));
-    let mut text = read()?;
-    if text == expected {
-        return Ok(text);
-    }
-    for _ in 0..50 {
-        sleep(Duration::from_millis(5));
-        let again = read()?;
-        if again == text && !again.is_empty() {
-            break;
+/// The text of a file. An empty one may be in the middle of being saved: it is read until it is not empty, for at most a
+/// tenth of a second.
+fn settled_text(path: &NotePath, file: &Path) -> Result<String, VaultError> {
+    for _ in 0..20 {
+        let (_, bytes) = read_note(path.as_str(), file)?;
+        if !bytes.is_empty() {
+            return into_text(path.as_str(), bytes);
         }
-        text = again;
+        sleep(Duration::from_millis(5));
     }
-    Ok(text)
+    Ok(String::new())
 }
 
 #[cfg(test)]

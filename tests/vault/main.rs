@@ -1,0 +1,13 @@
+//! The vault room against real files, real git and real processes.
+
+mod common;
+mod history;
+mod index;
+mod init;
+mod journal;
+mod locks;
+mod relocate;
+mod remote;
+mod scan;
+mod store;
+mod watch;
