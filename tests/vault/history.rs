@@ -1,1 +1,211 @@
-//! stub
+//! Commits of named paths: whose they are, what is in them, and that nothing else is.
+
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+
+use ado_vault::vault::{CommitMessage, History, VaultError};
+
+use crate::common::{Place, note};
+
+const A: &str = "10_features/03_planned/FR-001 A.md";
+const B: &str = "10_features/03_planned/FR-002 B.md";
+const MOVED: &str = "10_features/04_in_progress/FR-001 A.md";
+
+fn message() -> CommitMessage {
+    CommitMessage {
+        subject: "FR-001: planned → in_progress".into(),
+        body: String::new(),
+        trailers: vec![("Ado-Feature".into(), "FR-001".into()), ("Ado-Run".into(), "FR-001/1".into())],
+    }
+}
+
+#[test]
+fn a_human_s_change_is_committed_as_the_human_and_ado_s_as_ado() {
+    let place = Place::with_git("");
+    let history = History::open(&place.vault).unwrap();
+    let a = place.write(A, "---\nid: FR-001\n---\n");
+    place.write(B, "not asked for\n");
+    let human = history.commit_human(&place.lock(), &[a.clone()]).unwrap().unwrap();
+    assert_eq!(
+        place.git(&["log", "-1", "--format=%an <%ae>|%s"]),
+        "Ann Human <ann@example.org>|vault: add FR-001 A"
+    );
+    assert_eq!(place.git(&["rev-parse", "HEAD"]), human.as_str());
+    assert_eq!(place.git(&["show", "--name-only", "--format=", "HEAD"]), format!("{A}"));
+    assert_eq!(history.commit_human(&place.lock(), &[a.clone()]).unwrap(), None);
+
+    place.write(A, "---\nid: FR-001\nstatus: in_progress\n---\n");
+    history.commit(&place.lock(), &[a.clone()], &message()).unwrap().unwrap();
+    assert_eq!(
+        place.git(&["log", "-1", "--format=%an <%ae>|%cn"]),
+        "ado-vault <ado-vault@localhost>|ado-vault"
+    );
+    assert_eq!(
+        place.git(&["log", "-1", "--format=%B"]).trim(),
+        "FR-001: planned → in_progress\n\nAdo-Feature: FR-001\nAdo-Run: FR-001/1"
+    );
+    assert_eq!(place.git(&["log", "-1", "--format=%(trailers:key=Ado-Run,valueonly)"]).trim(), "FR-001/1");
+    assert_eq!(history.committed_text(&a).unwrap().unwrap(), place.text(A));
+    assert_eq!(history.last_author(&a).unwrap().unwrap(), "ado-vault <ado-vault@localhost>");
+    assert_eq!(place.git(&["status", "--porcelain"]), format!("?? \"{B}\""));
+    assert!(place.git(&["fsck", "--strict", "--no-dangling"]).is_empty());
+}
+
+#[test]
+fn a_human_s_move_is_one_commit_that_says_so() {
+    let place = Place::with_git("");
+    let history = History::open(&place.vault).unwrap();
+    let a = place.write(A, "text\n");
+    history.commit_human(&place.lock(), &[a.clone()]).unwrap();
+    fs::rename(place.file(A), place.file(MOVED)).unwrap();
+    history.commit_human(&place.lock(), &[a.clone(), note(MOVED)]).unwrap().unwrap();
+    assert_eq!(place.git(&["log", "-1", "--format=%s"]), "vault: move FR-001 A: 03_planned → 04_in_progress");
+    assert_eq!(
+        place.git(&["show", "--name-status", "--format=", "-M", "HEAD"]),
+        format!("R100\t{A}\t{MOVED}")
+    );
+    assert_eq!(place.git(&["status", "--porcelain"]), "");
+    assert_eq!(history.committed_text(&a).unwrap(), None);
+
+    fs::remove_file(place.file(MOVED)).unwrap();
+    history.commit_human(&place.lock(), &[note(MOVED)]).unwrap().unwrap();
+    assert_eq!(place.git(&["log", "-1", "--format=%s"]), "vault: delete FR-001 A");
+    assert_eq!(place.git(&["ls-tree", "-r", "--name-only", "HEAD"]), "00_system/Settings.md");
+    assert_eq!(place.git(&["status", "--porcelain"]), "");
+}
+
+#[test]
+fn a_vault_in_a_sub_folder_commits_below_it_and_nothing_beside_it() {
+    let place = Place::with_git("docs/vault");
+    fs::write(place.folder.path().join("main.rs"), "fn main() {}\n").unwrap();
+    place.git(&["add", "main.rs"]);
+    let history = History::open(&place.vault).unwrap();
+    let a = place.write(A, "---\nid: FR-001\n---\n");
+    history.commit(&place.lock(), &[a.clone()], &message()).unwrap().unwrap();
+    assert_eq!(place.git(&["show", "--name-only", "--format=", "HEAD"]), format!("docs/vault/{A}"));
+    assert_eq!(place.git(&["status", "--porcelain"]), "A  main.rs");
+    let features = history.committed_features().unwrap();
+    assert_eq!(features, [(a, Some("FR-001".parse().unwrap()), "---\nid: FR-001\n---\n".to_owned())]);
+}
+
+#[test]
+fn the_first_commit_of_a_repository_can_be_ours() {
+    let place = Place::unborn("");
+    let history = History::open(&place.vault).unwrap();
+    assert_eq!(history.committed_features().unwrap(), []);
+    assert_eq!(history.last_author(&note(A)).unwrap(), None);
+    let a = place.write(A, "text\n");
+    history.commit(&place.lock(), &[a], &message()).unwrap().unwrap();
+    assert_eq!(place.git(&["rev-list", "--count", "main"]), "1");
+    assert_eq!(place.git(&["status", "--porcelain"]), "?? 00_system/");
+}
+
+#[test]
+fn committed_features_follow_head_and_renumbered_folders() {
+    let place = Place::with_git("");
+    let history = History::open(&place.vault).unwrap();
+    let a = place.write(A, "---\nid: FR-001\n---\n");
+    place.write(B, "---\nid: [\n---\nbroken\n");
+    history.commit_human(&place.lock(), &[a.clone(), note(B)]).unwrap();
+    let ids: Vec<_> =
+        history.committed_features().unwrap().into_iter().map(|(path, id, _)| (path, id)).collect();
+    assert_eq!(ids, [(a.clone(), Some("FR-001".parse().unwrap())), (note(B), None)]);
+    place.write(A, "---\nid: FR-009\n---\n");
+    assert_eq!(
+        history.committed_features().unwrap()[0].1,
+        Some("FR-001".parse().unwrap()),
+        "only HEAD counts"
+    );
+    history.commit_human(&place.lock(), &[a]).unwrap();
+    assert_eq!(history.committed_features().unwrap()[0].1, Some("FR-009".parse().unwrap()));
+    fs::rename(place.file("10_features"), place.file("15_features")).unwrap();
+    assert_eq!(history.committed_features().unwrap().len(), 2);
+}
+
+#[test]
+fn the_last_author_is_who_changed_this_note() {
+    let place = Place::with_git("");
+    let history = History::open(&place.vault).unwrap();
+    let (a, b) = (place.write(A, "one\n"), place.write(B, "one\n"));
+    history.commit_human(&place.lock(), &[a.clone()]).unwrap();
+    history.commit(&place.lock(), &[b.clone()], &message()).unwrap();
+    assert_eq!(history.last_author(&a).unwrap().unwrap(), "Ann Human <ann@example.org>");
+    assert_eq!(history.last_author(&b).unwrap().unwrap(), "ado-vault <ado-vault@localhost>");
+    assert_eq!(history.last_author(&note("none.md")).unwrap(), None);
+}
+
+#[test]
+fn unfinished_git_work_blocks_commits_and_says_how_to_end_it() {
+    let place = Place::with_git("");
+    let history = History::open(&place.vault).unwrap();
+    assert_eq!(history.blocked(), None);
+    place.git(&["checkout", "-q", "--detach"]);
+    assert!(history.blocked().unwrap().contains("git switch"));
+    let a = place.write(A, "text\n");
+    let refused = history.commit_human(&place.lock(), &[a.clone()]);
+    assert!(matches!(refused, Err(VaultError::Blocked { .. })));
+    place.git(&["switch", "-q", "main"]);
+
+    let head = place.git(&["rev-parse", "HEAD"]);
+    fs::write(place.file(".git/MERGE_HEAD"), format!("{head}\n")).unwrap();
+    assert!(history.blocked().unwrap().contains("git merge --abort"));
+    assert!(history.commit(&place.lock(), &[a.clone()], &message()).is_err());
+    assert_eq!(place.git(&["rev-parse", "HEAD"]), head);
+    fs::remove_file(place.file(".git/MERGE_HEAD")).unwrap();
+
+    fs::write(place.file(".git/index.lock"), "").unwrap();
+    assert!(history.blocked().unwrap().contains("index.lock"));
+    fs::remove_file(place.file(".git/index.lock")).unwrap();
+    assert!(history.commit_human(&place.lock(), &[a]).unwrap().is_some());
+}
+
+#[test]
+fn no_repository_is_said_with_its_remedy() {
+    let place = Place::bare();
+    let error = History::open(&place.vault).unwrap_err();
+    assert!(matches!(error, VaultError::NoRepository { .. }));
+    assert!(error.to_string().contains("ado-vault init"));
+}
+
+#[test]
+fn hooks_and_filters_of_the_repository_do_not_run() {
+    let place = Place::with_git("");
+    let sentinel = place.folder.path().join("ran");
+    let script = format!("#!/bin/sh\ntouch '{}'\ncat\n", sentinel.display());
+    for hook in ["pre-commit", "post-commit", "commit-msg", "reference-transaction", "post-index-change"] {
+        let file = place.file(&format!(".git/hooks/{hook}"));
+        fs::create_dir_all(file.parent().unwrap()).unwrap();
+        fs::write(&file, &script).unwrap();
+        fs::set_permissions(&file, fs::Permissions::from_mode(0o755)).unwrap();
+    }
+    let hook = place.file(".git/hooks/pre-commit").display().to_string();
+    place.git(&["config", "filter.evil.clean", &hook]);
+    place.git(&["config", "core.fsmonitor", &hook]);
+    place.write(".gitattributes", "*.md filter=evil\n");
+    let a = place.write(A, "text\n");
+    let history = History::open(&place.vault).unwrap();
+    history.commit(&place.lock(), &[a], &message()).unwrap().unwrap();
+    assert!(!sentinel.exists());
+}
+
+#[test]
+fn commits_are_signed_when_git_is_set_to_and_never_made_unsigned() {
+    let place = Place::with_git("");
+    let signer = place.folder.path().join("signer");
+    fs::write(&signer, "#!/bin/sh\ncat >/dev/null\nprintf -- '-----BEGIN PGP SIGNATURE-----\\n\\nx\\n-----END PGP SIGNATURE-----\\n'\n")
+        .unwrap();
+    fs::set_permissions(&signer, fs::Permissions::from_mode(0o755)).unwrap();
+    place.git(&["config", "commit.gpgsign", "true"]);
+    place.git(&["config", "gpg.program", signer.to_str().unwrap()]);
+    let history = History::open(&place.vault).unwrap();
+    let a = place.write(A, "one\n");
+    history.commit(&place.lock(), &[a.clone()], &message()).unwrap().unwrap();
+    assert!(place.git(&["cat-file", "commit", "HEAD"]).contains("gpgsig -----BEGIN PGP SIGNATURE-----"));
+
+    fs::write(&signer, "#!/bin/sh\ncat >/dev/null\necho 'no secret key' >&2\nexit 2\n").unwrap();
+    let head = place.git(&["rev-parse", "HEAD"]);
+    place.write(A, "two\n");
+    let error = history.commit(&place.lock(), &[a], &message()).unwrap_err();
+    assert!(error.to_string().contains("no secret key"), "{error}");
+    assert_eq!(place.git(&["rev-parse", "HEAD"]), head);
+}

@@ -1,1 +1,117 @@
-//! stub
+//! What the user has staged stays as it was, and `git status` tells the truth after every commit.
+
+use std::fs;
+
+use ado_vault::domain::NotePath;
+use ado_vault::vault::{CommitMessage, History};
+
+use crate::common::{Place, note};
+
+const A: &str = "10_features/03_planned/FR-001 A.md";
+const B: &str = "10_features/03_planned/FR-002 B.md";
+const C: &str = "10_features/03_planned/FR-003 C.md";
+
+fn commit(place: &Place, paths: &[NotePath]) {
+    let history = History::open(&place.vault).unwrap();
+    let message = CommitMessage { subject: "ado".into(), ..CommitMessage::default() };
+    history.commit(&place.lock(), paths, &message).unwrap().unwrap();
+}
+
+/// A and B committed; B staged and then edited further, C staged as new; A changed by ado.
+fn busy() -> Place {
+    let place = Place::unborn("");
+    for path in [A, B] {
+        place.write(path, "one\n");
+    }
+    place.git(&["add", "-A"]);
+    place.git(&["commit", "-q", "-m", "begin"]);
+    place.write(B, "one\nstaged\n");
+    place.write(C, "new\n");
+    place.git(&["add", B, C]);
+    place.write(B, "one\nstaged\nnot staged\n");
+    place
+}
+
+#[test]
+fn staged_and_partly_staged_work_stays_staged() {
+    let place = busy();
+    let before = (place.git(&["diff", "--cached"]), place.git(&["diff"]));
+    let a = place.write(A, "ado\n");
+    commit(&place, &[a]);
+    assert_eq!((place.git(&["diff", "--cached"]), place.git(&["diff"])), before);
+    assert_eq!(place.git(&["status", "--porcelain"]), format!("MM \"{B}\"\nA  \"{C}\""));
+    assert_eq!(place.git(&["show", "--name-only", "--format=", "HEAD"]), A);
+}
+
+#[test]
+fn our_own_path_that_was_partly_staged_is_committed_whole() {
+    let place = busy();
+    commit(&place, &[note(B)]);
+    assert_eq!(place.git(&["show", &format!("HEAD:{B}")]), "one\nstaged\nnot staged");
+    assert_eq!(place.git(&["status", "--porcelain"]), format!("A  \"{C}\""));
+}
+
+#[test]
+fn a_foreign_index_lock_is_respected_and_the_index_mended_later() {
+    let place = busy();
+    let a = place.write(A, "ado\n");
+    let before = fs::read(place.file(".git/index")).unwrap();
+    fs::write(place.file(".git/index.lock"), "someone").unwrap();
+    commit(&place, &[a]);
+    assert_eq!(fs::read_to_string(place.file(".git/index.lock")).unwrap(), "someone");
+    assert_eq!(fs::read(place.file(".git/index")).unwrap(), before);
+    fs::remove_file(place.file(".git/index.lock")).unwrap();
+    assert!(
+        place.git(&["status", "--porcelain"]).contains(&format!("MM \"{A}\"")),
+        "the debt shows until it is mended"
+    );
+
+    History::open(&place.vault).unwrap();
+    assert_eq!(place.git(&["status", "--porcelain"]), format!("MM \"{B}\"\nA  \"{C}\""));
+}
+
+#[test]
+fn a_debt_is_forgiven_where_the_user_staged_something_since() {
+    let place = busy();
+    let a = place.write(A, "ado\n");
+    fs::write(place.file(".git/index.lock"), "someone").unwrap();
+    commit(&place, &[a]);
+    fs::remove_file(place.file(".git/index.lock")).unwrap();
+    place.write(A, "ado\nuser\n");
+    place.git(&["add", A]);
+    History::open(&place.vault).unwrap();
+    assert_eq!(place.git(&["status", "--porcelain", A]), format!("M  \"{A}\""));
+}
+
+#[test]
+fn a_lock_that_a_killed_ado_left_is_cleared_and_a_living_one_is_not() {
+    let place = busy();
+    let lock = place.file(".git/index.lock");
+    let mut child = std::process::Command::new("true").spawn().unwrap();
+    child.wait().unwrap();
+    fs::write(&lock, format!("ado-vault {} 1\n", child.id())).unwrap();
+    History::open(&place.vault).unwrap();
+    assert!(!lock.exists());
+
+    let stat = fs::read_to_string("/proc/self/stat").unwrap();
+    let start = stat.rsplit_once(')').unwrap().1.split_whitespace().nth(19).unwrap();
+    fs::write(&lock, format!("ado-vault {} {start}\n", std::process::id())).unwrap();
+    History::open(&place.vault).unwrap();
+    assert!(lock.exists());
+}
+
+/// A file that is as young as the index and changes without changing its size is still seen as changed.
+#[test]
+fn a_change_in_the_same_instant_as_the_commit_is_not_hidden() {
+    let place = busy();
+    place.git(&["reset", "-q", "--hard"]);
+    for round in 0..20 {
+        place.write(B, "aaa\n");
+        place.git(&["add", B]);
+        place.write(B, "bbb\n");
+        let a = place.write(A, &format!("{round}\n"));
+        commit(&place, &[a]);
+        let porcelain = place.git(&["status", "--porcelain", B]);
+        assert!(porcelain.starts_with("MM"), "round {round}: {porcelain:?}");
+    }
+}
