@@ -211,7 +211,7 @@ fn marker(line: &str) -> Marker<'_> {
     }
 }
 
-fn scan(text: &str, from: usize) -> Result<Vec<Block>, Vec<Diagnostic>> {
+pub(crate) fn scan(text: &str, from: usize) -> Result<Vec<Block>, Vec<Diagnostic>> {
     if !text[from..].contains("ado:") {
         return Ok(vec![]);
     }
