@@ -195,6 +195,13 @@ async fn a_text_comes_back_with_normalised_usage_and_the_key_only_in_its_header(
             assert_eq!(sent(&server).await["model"], dialect.model(), "{dialect:?}");
         }
         assert!(sent(&server).await.get("reasoning_effort").is_none(), "{dialect:?}");
+        if dialect == Ollama {
+            assert_eq!(
+                sent(&server).await["options"]["num_ctx"],
+                8192,
+                "its default would cut conversations off"
+            );
+        }
     }
 }
 

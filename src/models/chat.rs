@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::domain::{AgentName, ModelName, Spent, StepKey, Tokens, Usd};
 
@@ -42,6 +42,17 @@ pub struct ToolCall {
     pub name: String,
     /// Arguments as the model gave them; not validated.
     pub arguments: Value,
+}
+
+impl ToolCall {
+    /// The arguments as the object that every provider wants back; anything else is wrapped in one.
+    pub(super) fn arguments_object(&self) -> Value {
+        match &self.arguments {
+            object @ Value::Object(_) => object.clone(),
+            Value::Null => json!({}),
+            other => json!({ "not_an_object": other }),
+        }
+    }
 }
 
 /// A tool offered to the model; `parameters` is a JSON Schema.

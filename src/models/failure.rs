@@ -35,7 +35,8 @@ const OVERFLOW: [&str; 12] = [
 /// Puts failures of one model into words.
 pub(super) struct Failures<'a> {
     pub model: &'a ModelName,
-    pub key: &'a SecretString,
+    /// Never shown; `None` where there is none.
+    pub key: Option<&'a SecretString>,
 }
 
 impl Failures<'_> {
@@ -66,7 +67,8 @@ impl Failures<'_> {
         Some(self.of_status(status, &HeaderMap::new(), &body.to_string(), now))
     }
 
-    fn of_web(&self, error: &webc::Error, now: Timestamp) -> ModelError {
+    /// The meaning of an exchange that failed below the answer's content.
+    pub(super) fn of_web(&self, error: &webc::Error, now: Timestamp) -> ModelError {
         match error {
             webc::Error::ResponseFailedStatus { status, body, headers } => {
                 self.of_status(status.as_u16(), headers, body, now)
@@ -128,9 +130,11 @@ impl Failures<'_> {
 
     /// One short line without the key, control and bidirectional characters.
     pub(super) fn clean(&self, text: &str) -> String {
-        let key = self.key.expose_secret();
-        let text = if key.len() < 8 { text.to_owned() } else { text.replace(key, "[key]") };
-        one_line(&text, DETAIL)
+        // A key this short is a placeholder; replacing it would only garble words.
+        match self.key.map(ExposeSecret::expose_secret).filter(|key| key.len() >= 8) {
+            Some(key) => one_line(&text.replace(key, "[key]"), DETAIL),
+            None => one_line(text, DETAIL),
+        }
     }
 }
 
@@ -176,7 +180,7 @@ mod tests {
     fn meaning(status: u16, body: &str) -> ModelError {
         let key = SecretString::from("sk-very-secret");
         let model = "m".parse().unwrap();
-        Failures { model: &model, key: &key }.of_status(
+        Failures { model: &model, key: Some(&key) }.of_status(
             status,
             &HeaderMap::new(),
             body,
@@ -244,7 +248,7 @@ mod tests {
     fn an_error_in_a_successful_answer_is_an_error() {
         let key = SecretString::from("sk-very-secret");
         let model = "m".parse().unwrap();
-        let failures = Failures { model: &model, key: &key };
+        let failures = Failures { model: &model, key: Some(&key) };
         let body = serde_json::json!({"error":{"code":429,"message":"slow","details":[{"retryDelay":"3s"}]}});
         let Some(ModelError::RateLimited { retry_after, .. }) =
             failures.of_body(&body, Timestamp::UNIX_EPOCH)

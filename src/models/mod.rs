@@ -4,6 +4,7 @@
 mod chat;
 mod estimate;
 mod failure;
+mod ollama;
 mod provider;
 mod recording;
 mod remote;

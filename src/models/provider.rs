@@ -10,7 +10,9 @@ use secrecy::{ExposeSecret, SecretString};
 
 use crate::domain::{ModelConfig, Provider};
 
-use super::{Model, ModelError, RecordedModel, Recorder, recording, remote::RemoteModel};
+use super::ollama::OllamaModel;
+use super::remote::RemoteModel;
+use super::{Model, ModelError, RecordedModel, Recorder, recording};
 
 /// What an endpoint without a key is sent where the wire format wants one.
 const NO_KEY: &str = "none";
@@ -50,33 +52,42 @@ pub fn build_with(
     let (adapter, default_url, default_variable) = match config.provider {
         Provider::Recorded => return Ok(Arc::new(RecordedModel::open(config, vault_root)?)),
         Provider::Anthropic => {
-            (AdapterKind::Anthropic, Some("https://api.anthropic.com/v1/"), Some("ANTHROPIC_API_KEY"))
+            (Some(AdapterKind::Anthropic), Some("https://api.anthropic.com/v1/"), Some("ANTHROPIC_API_KEY"))
         }
-        Provider::OpenAi => (AdapterKind::OpenAI, Some("https://api.openai.com/v1/"), Some("OPENAI_API_KEY")),
+        Provider::OpenAi => {
+            (Some(AdapterKind::OpenAI), Some("https://api.openai.com/v1/"), Some("OPENAI_API_KEY"))
+        }
         Provider::Gemini => (
-            AdapterKind::Gemini,
+            Some(AdapterKind::Gemini),
             Some("https://generativelanguage.googleapis.com/v1beta/"),
             Some("GEMINI_API_KEY"),
         ),
-        Provider::Ollama => (AdapterKind::Ollama, Some("http://localhost:11434/"), None),
-        Provider::OpenAiCompatible => (AdapterKind::OpenAI, None, None),
+        Provider::Ollama => (None, Some("http://localhost:11434/"), None),
+        Provider::OpenAiCompatible => (Some(AdapterKind::OpenAI), None, None),
     };
     if config.model.trim().is_empty() {
         return Err(refused(config, "its note names no `model`; set the provider's own name of it"));
     }
     let url = base_url(config, default_url)?;
     let key = match config.api_key_env.as_deref().filter(|name| !name.is_empty()).or(default_variable) {
-        Some(variable) => key(config, variable, keys)?,
-        None => SecretString::from(NO_KEY),
+        Some(variable) => Some(key(config, variable, keys)?),
+        None => None,
     };
     let client = client(config, &url)?;
-    let model = RemoteModel::new(config.clone(), adapter, url.into(), key, client)
-        .map_err(|error| refused(config, &format!("cannot make a client: {error}")))?;
+    let (note, url) = (config.clone(), String::from(url));
+    let model: Arc<dyn Model> = match adapter {
+        None => Arc::new(OllamaModel::new(note, url, key, client)),
+        Some(adapter) => {
+            let key = key.unwrap_or_else(|| SecretString::from(NO_KEY));
+            let model = RemoteModel::new(note, adapter, url, key, client);
+            Arc::new(model.map_err(|error| refused(config, &format!("cannot make a client: {error}")))?)
+        }
+    };
     match &config.recording {
-        None => Ok(Arc::new(model)),
+        None => Ok(model),
         Some(file) => {
             let file = recording::inside(config, vault_root, file)?;
-            Ok(Arc::new(Recorder::create(Arc::new(model), file)?))
+            Ok(Arc::new(Recorder::create(model, file)?))
         }
     }
 }

@@ -7,7 +7,7 @@ use genai::resolver::{AuthData, Endpoint};
 use genai::{ModelIden, ServiceTarget};
 use jiff::Timestamp;
 use secrecy::{ExposeSecret, SecretString};
-use serde_json::{Value, json};
+use serde_json::Value;
 
 use crate::domain::{ModelConfig, ModelName, Tokens};
 
@@ -64,7 +64,7 @@ impl Model for RemoteModel {
     }
 
     async fn call(&self, request: &ChatRequest) -> Result<ChatReply, ModelError> {
-        let failures = Failures { model: &self.config.name, key: &self.key };
+        let failures = Failures { model: &self.config.name, key: Some(&self.key) };
         let asked = to_wire(request, self.adapter);
         let answer = self.client.exec_chat(self.target(), asked, Some(&self.options(request))).await;
         let answer = match answer {
@@ -86,7 +86,7 @@ impl Model for RemoteModel {
 }
 
 fn to_wire(request: &ChatRequest, adapter: AdapterKind) -> wire::ChatRequest {
-    // Anthropic and Gemini want the results of one turn in one message; Ollama's format holds one result a message.
+    // Anthropic and Gemini want the results of one turn in one message.
     let together = matches!(adapter, AdapterKind::Anthropic | AdapterKind::Gemini);
     let mut messages: Vec<wire::ChatMessage> = Vec::with_capacity(request.messages.len());
     for message in &request.messages {
@@ -133,11 +133,7 @@ fn assistant(text: &str, tool_calls: &[ToolCall]) -> MessageContent {
         content.push(wire::ToolCall {
             call_id: call.id.clone(),
             fn_name: call.name.clone(),
-            fn_arguments: match &call.arguments {
-                object @ Value::Object(_) => object.clone(),
-                Value::Null => json!({}),
-                other => json!({ "not_an_object": other }),
-            },
+            fn_arguments: call.arguments_object(),
             thought_signatures: None,
         });
     }
@@ -164,7 +160,7 @@ fn from_wire(answer: wire::ChatResponse, request: &ChatRequest) -> ChatReply {
 
 /// An id that every provider takes back and that is unique in the conversation: some give none, some give signs that
 /// others refuse, and a fallback chain may change providers between turns.
-fn call_id(id: String, turn: u32, index: usize) -> String {
+pub(super) fn call_id(id: String, turn: u32, index: usize) -> String {
     let ok = (1..=40).contains(&id.len())
         && id.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_' || byte == b'-');
     if ok { id } else { format!("call_{turn}_{index}") }
@@ -194,7 +190,12 @@ fn tokens(usage: &wire::Usage) -> Tokens {
 }
 
 /// Some servers report no usage; a call is never free of tokens, so it is then estimated from bytes.
-fn or_estimated(tokens: Tokens, request: &ChatRequest, text: &str, tool_calls: &[ToolCall]) -> Tokens {
+pub(super) fn or_estimated(
+    tokens: Tokens,
+    request: &ChatRequest,
+    text: &str,
+    tool_calls: &[ToolCall],
+) -> Tokens {
     if tokens.input > 0 || tokens.output > 0 {
         return tokens;
     }
