@@ -4,9 +4,13 @@
 //! becomes the command. `detect` tries the whole profile once, so that what cannot be enforced is known at start.
 
 mod boxed;
+#[cfg(target_os = "linux")]
+mod cases;
 mod child;
 mod command;
 mod drive;
+#[cfg(target_os = "linux")]
+mod escape;
 mod job;
 mod layout;
 #[cfg(target_os = "linux")]
@@ -17,10 +21,16 @@ mod plain;
 mod probes;
 mod report;
 mod run;
+#[cfg(target_os = "linux")]
+mod stage;
 mod toolchain;
 
+#[cfg(target_os = "linux")]
+pub use cases::{EscapeCase, escape_cases};
 pub use child::{CHILD_ARG, child_main};
 pub use command::*;
+#[cfg(target_os = "linux")]
+pub use escape::{EscapeResult, try_escape};
 pub use report::{Layer, SandboxReport};
 pub use run::Sandbox;
 pub use toolchain::toolchains;
