@@ -100,7 +100,10 @@ async fn run_one(
     match sandbox.run(&command, &policy, cancel).await {
         Ok(output) => Ok(judge(&output, spec, root, context_lines)),
         Err(SandboxError::Cancelled) => Err(GateError::Cancelled),
-        Err(SandboxError::Start { program, reason }) if program == spec.argv[0] => {
+        // A layer of the sandbox that fails is no missing tool: nothing would have been checked.
+        Err(SandboxError::Start { program, reason })
+            if program == spec.argv[0] && !reason.starts_with("layer `") =>
+        {
             Ok(not_run(spec, format!("`{program}` cannot be started: {reason}"), 0))
         }
         Err(source) => Err(GateError::Sandbox { gate: spec.name.clone(), source }),
