@@ -5,8 +5,10 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
-use ado_vault::domain::{Review, Verdict, WorkPlan};
+use ado_vault::decide::triage;
+use ado_vault::domain::{Config, Level, NotePath, Review, Status, Strategy, Verdict, WorkPlan};
 use ado_vault::models::{ChatReply, ToolCall};
+use ado_vault::note::parse_feature;
 use serde_json::Value;
 
 #[derive(serde::Deserialize)]
@@ -189,4 +191,18 @@ fn steps_come_in_order_with_turns_counted_from_one_by_agents_of_the_template() {
         assert!(line.reply.tokens.cached <= line.reply.tokens.input);
         assert!(line.reply.tokens.output > 0);
     }
+}
+
+#[test]
+fn the_feature_is_read_in_full_and_takes_the_whole_pipeline_without_asking() {
+    let text = std::fs::read_to_string(assets().join("feature.md")).unwrap();
+    let path = NotePath::new("10_features/02_new/FR-001 Show the longest line of a file.md").unwrap();
+    let feature = parse_feature(&path, &text, Some(Status::New));
+    assert_eq!(feature.diagnostics, []);
+    assert_eq!(feature.sections.criteria.len(), 4);
+    assert_eq!(feature.sections.phases.len(), 2);
+    let triage = triage(&feature, &[], &Config::default(), None);
+    assert_eq!(triage.strategy, Strategy::Pipeline, "{triage:?}");
+    assert_eq!(triage.risk, Level::Low, "{triage:?}");
+    assert!(!triage.plan_approval, "{triage:?}");
 }

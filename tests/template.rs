@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use ado_vault::agents::{PromptVars, render_prompt};
 use ado_vault::domain::{
     AgentConfig, ApprovalPolicy, GatePolicy, ModelConfig, NotePath, Provider, Repository, Role, Routing,
-    Settings,
+    Settings, Status,
 };
 use ado_vault::note;
 use serde_json::{Map, Value};
@@ -298,4 +298,44 @@ fn obsidians_own_files_are_json() {
     for path in files().iter().filter(|path| path.starts_with(".obsidian/")) {
         let _: Value = serde_json::from_str(&read(path)).unwrap_or_else(|error| panic!("{path}: {error}"));
     }
+}
+
+#[test]
+fn every_note_is_read_without_a_complaint() {
+    let path = |path: &str| NotePath::new(path).unwrap();
+    let mut complaints = vec![];
+    let mut read_all =
+        |folder: &str, read_note: &dyn Fn(&NotePath, &str) -> Vec<ado_vault::domain::Diagnostic>| {
+            let notes = notes_in(folder);
+            assert!(!notes.is_empty(), "{folder}");
+            for note in notes {
+                complaints.extend(
+                    read_note(&path(&note), &read(&note)).into_iter().map(|found| format!("{note}: {found}")),
+                );
+            }
+        };
+    read_all("00_system/Settings.md", &|path, text| note::read_settings(path, text).diagnostics);
+    read_all("00_system/models/", &|path, text| note::read_model(path, text).diagnostics);
+    read_all("20_agents/", &|path, text| note::read_agent(path, text).diagnostics);
+    read_all("30_policy/Routing.md", &|path, text| note::read_routing(path, text).diagnostics);
+    read_all("30_policy/Approvals.md", &|path, text| note::read_approvals(path, text).diagnostics);
+    read_all("30_policy/Gates.md", &|path, text| note::read_gates(path, text).diagnostics);
+    read_all("90_templates/Repository.md", &|path, text| note::read_repository(path, text).diagnostics);
+    read_all("90_templates/Model.md", &|path, text| note::read_model(path, text).diagnostics);
+    read_all("10_features/01_ideas/", &|path, text| {
+        note::parse_feature(path, text, Some(Status::Ideas)).diagnostics
+    });
+    assert_eq!(complaints, Vec::<String>::new());
+}
+
+#[test]
+fn the_example_is_read_in_full() {
+    let name = "10_features/01_ideas/Example feature.md";
+    let feature = note::parse_feature(&NotePath::new(name).unwrap(), &read(name), Some(Status::Ideas));
+    assert_eq!(feature.id, None, "an idea needs no id");
+    assert_eq!(feature.sections.criteria.len(), 3);
+    assert_eq!(feature.sections.phases.len(), 1);
+    assert_eq!(feature.sections.phases[0].rows.iter().filter(|row| row.is_for_agents()).count(), 2);
+    assert!(feature.sections.questions.iter().all(|question| !question.decision.is_empty()));
+    assert!(!feature.sections.summary.is_empty() && !feature.sections.problem.is_empty());
 }
