@@ -4,7 +4,7 @@
 //! An event is a hint, never a fact: it does not say what happened, only where to look.
 
 use std::collections::BTreeSet;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use notify::{Event, EventKind, RecommendedWatcher, RecursiveMode, Watcher};
@@ -34,7 +34,6 @@ pub enum Look {
 pub struct Watch {
     task: JoinHandle<()>,
     reason: Option<String>,
-    _watcher: Option<RecommendedWatcher>,
 }
 
 enum Hint {
@@ -55,12 +54,13 @@ impl Watch {
     ) -> Result<(Self, mpsc::Receiver<Look>), VaultError> {
         let (hints, waiting) = mpsc::unbounded_channel();
         let (looks, receiver) = mpsc::channel(1);
-        let (watcher, reason) = match watcher(vault, hints) {
-            Ok(watcher) => (Some(watcher), None),
+        let (watched, reason) = match Watched::start(vault, hints) {
+            Ok(watched) => (Some(watched), None),
             Err(error) => (None, Some(error.to_string())),
         };
-        let task = tokio::spawn(gather(waiting, looks, debounce, poll.max(Duration::from_millis(1))));
-        Ok((Self { task, reason, _watcher: watcher }, receiver))
+        let task =
+            tokio::spawn(gather(waiting, watched, looks, debounce, poll.max(Duration::from_millis(1))));
+        Ok((Self { task, reason }, receiver))
     }
 
     /// `events+poll`, or `poll only: ` and the reason.
@@ -78,44 +78,57 @@ impl Drop for Watch {
     }
 }
 
-/// The callback only queues: a slow handler loses events without a word.
-fn watcher(vault: &Vault, hints: mpsc::UnboundedSender<Hint>) -> notify::Result<RecommendedWatcher> {
-    let root = vault.root().to_owned();
-    let runs = vault.folders().map_or_else(|_| "60_runs".to_owned(), |folders| folders.runs().to_owned());
-    let seen_root = root.clone();
-    let mut watcher = notify::recommended_watcher(move |event: notify::Result<Event>| {
-        let Ok(event) = event else {
-            // The receiver is gone only when the watch is being dropped.
-            let _ = hints.send(Hint::Lost);
-            return;
-        };
-        if event.need_rescan() {
-            let _ = hints.send(Hint::Lost);
-        }
-        if matches!(event.kind, EventKind::Access(_)) {
-            return;
-        }
-        for path in event.paths {
-            if let Some(path) = hint(&seen_root, &runs, &path) {
-                let _ = hints.send(Hint::Path(path));
-            }
-        }
-    })?;
-    // Each folder that matters is watched by itself: `.git` and `.ado` hold worktrees and objects without number.
-    watcher.watch(&root, RecursiveMode::NonRecursive)?;
-    let entries = std::fs::read_dir(&root).map_err(notify::Error::io)?;
-    for entry in entries.filter_map(Result::ok) {
-        let is_folder = entry.file_type().is_ok_and(|kind| kind.is_dir());
-        if is_folder && entry.file_name().to_str().is_some_and(|name| is_watched(name, vault)) {
-            watcher.watch(&entry.path(), RecursiveMode::Recursive)?;
-        }
-    }
-    Ok(watcher)
+/// The system's watcher and the folders it was given. Each top-level folder that matters is watched by itself: `.git` and
+/// `.ado` hold worktrees and objects without number.
+struct Watched {
+    watcher: RecommendedWatcher,
+    root: PathBuf,
+    runs: String,
 }
 
-fn is_watched(name: &str, vault: &Vault) -> bool {
-    let runs = vault.folders().map_or_else(|_| "60_runs".to_owned(), |folders| folders.runs().to_owned());
-    !super::foreign::is_ignored_folder(name) && name != runs
+impl Watched {
+    fn start(vault: &Vault, hints: mpsc::UnboundedSender<Hint>) -> notify::Result<Self> {
+        let root = vault.root().to_owned();
+        let runs = vault.folders().map_or_else(|_| "60_runs".to_owned(), |folders| folders.runs().to_owned());
+        let (seen_root, seen_runs) = (root.clone(), runs.clone());
+        // The callback only queues: a slow one loses events without a word.
+        let watcher = notify::recommended_watcher(move |event: notify::Result<Event>| {
+            // Sending fails only while the watch is being dropped.
+            let send = |hint| drop(hints.send(hint));
+            let Ok(event) = event else { return send(Hint::Lost) };
+            if event.need_rescan() {
+                send(Hint::Lost);
+            }
+            if matches!(event.kind, EventKind::Access(_)) {
+                return;
+            }
+            event
+                .paths
+                .iter()
+                .filter_map(|path| hint(&seen_root, &seen_runs, path))
+                .map(Hint::Path)
+                .for_each(send);
+        })?;
+        let mut watched = Self { watcher, root, runs };
+        watched.watcher.watch(&watched.root, RecursiveMode::NonRecursive)?;
+        for entry in std::fs::read_dir(&watched.root).map_err(notify::Error::io)?.filter_map(Result::ok) {
+            if let Some(path) = hint(&watched.root, &watched.runs, &entry.path()) {
+                watched.add(&path)?;
+            }
+        }
+        Ok(watched)
+    }
+
+    /// Watches a top-level folder, also one that appeared later. What is already in it needs a look of its own, which
+    /// the hint that led here brings.
+    fn add(&mut self, path: &NotePath) -> notify::Result<()> {
+        let absolute = self.root.join(path.as_str());
+        let is_folder = std::fs::symlink_metadata(&absolute).is_ok_and(|metadata| metadata.is_dir());
+        if path.folder().is_empty() && is_folder {
+            self.watcher.watch(&absolute, RecursiveMode::Recursive)?;
+        }
+        Ok(())
+    }
 }
 
 /// The path in the vault, unless it is one that no look depends on.
@@ -130,6 +143,7 @@ fn hint(root: &Path, runs: &str, path: &Path) -> Option<NotePath> {
 /// joined with the next one, so a slow receiver is never flooded.
 async fn gather(
     mut waiting: mpsc::UnboundedReceiver<Hint>,
+    mut watched: Option<Watched>,
     looks: mpsc::Sender<Look>,
     debounce: Duration,
     poll: Duration,
@@ -145,7 +159,12 @@ async fn gather(
         tokio::select! {
             hint = waiting.recv(), if events => {
                 match hint {
-                    Some(Hint::Path(path)) => { paths.insert(path); }
+                    Some(Hint::Path(path)) => {
+                        if let Some(Err(error)) = watched.as_mut().map(|watched| watched.add(&path)) {
+                            tracing::warn!(%path, %error, "a new folder is not watched; polling goes on");
+                        }
+                        paths.insert(path);
+                    }
                     Some(Hint::Lost) => lost = true,
                     None => { events = false; continue; }
                 }

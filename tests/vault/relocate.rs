@@ -1,1 +1,89 @@
-//! stub
+//! Moves with their links, and moves that a crash cut short.
+
+use std::fs;
+
+use ado_vault::vault::{Scanner, VaultError, move_note};
+
+use crate::common::{Place, note};
+
+const FROM: &str = "10_features/03_planned/FR-001 Dark mode.md";
+const TO: &str = "10_features/04_in_progress/FR-001 Dark mode.md";
+const CANVAS: &str = "00_system/pipeline.canvas";
+
+fn linked() -> Place {
+    let place = Place::bare();
+    place.write(FROM, "See [notes](../Notes.md).\n");
+    place.write("10_features/Notes.md", "By path: [[10_features/03_planned/FR-001 Dark mode]].\n");
+    place.write(
+        "Other.md",
+        "[it](10_features/03_planned/FR-001%20Dark%20mode.md) and [[FR-001 Dark mode]].\n",
+    );
+    place.write(CANVAS, &format!("{{\"nodes\":[{{\"id\":\"1\",\"type\":\"file\",\"file\":\"{FROM}\"}}]}}"));
+    place.write(
+        ".obsidian/bookmarks.json",
+        &format!("{{\"items\":[{{\"type\":\"file\",\"path\":\"{FROM}\"}}]}}"),
+    );
+    place
+}
+
+fn assert_mended(place: &Place) {
+    assert!(!place.file(FROM).exists());
+    assert_eq!(place.text(TO), "See [notes](../Notes.md).\n");
+    assert_eq!(
+        place.text("10_features/Notes.md"),
+        "By path: [[10_features/04_in_progress/FR-001 Dark mode]].\n"
+    );
+    assert_eq!(
+        place.text("Other.md"),
+        "[it](10_features/04_in_progress/FR-001%20Dark%20mode.md) and [[FR-001 Dark mode]].\n"
+    );
+    assert!(place.text(CANVAS).contains(TO));
+    assert!(place.text(".obsidian/bookmarks.json").contains(TO));
+    assert!(!place.file(".ado/move.json").exists());
+}
+
+#[test]
+fn a_move_mends_every_link_that_it_would_break() {
+    let place = linked();
+    let scan = Scanner::new(&place.vault).scan().unwrap();
+    let moved = move_note(&place.lock(), &place.vault, &note(FROM), &note(TO), &scan).unwrap();
+    assert_mended(&place);
+    let touched: Vec<_> = moved.touched.iter().map(|path| path.as_str()).collect();
+    assert_eq!(touched, [".obsidian/bookmarks.json", CANVAS, FROM, TO, "10_features/Notes.md", "Other.md"]);
+    assert_eq!(moved.problems, []);
+}
+
+#[test]
+fn a_move_goes_on_after_a_crash_behind_the_rename() {
+    let place = linked();
+    let scan = Scanner::new(&place.vault).scan().unwrap();
+    fs::create_dir_all(place.file(".ado")).unwrap();
+    fs::rename(place.file(FROM), place.file(TO)).unwrap();
+    let moved = move_note(&place.lock(), &place.vault, &note(FROM), &note(TO), &scan).unwrap();
+    assert_mended(&place);
+    assert!(moved.touched.contains(&note("Other.md")));
+    let again = move_note(&place.lock(), &place.vault, &note(FROM), &note(TO), &scan).unwrap();
+    assert_eq!(again.touched, [note(FROM), note(TO)]);
+}
+
+#[test]
+fn relative_links_out_of_the_note_follow_it_to_another_depth() {
+    let place = linked();
+    let deep = note("70_reports/FR-001 Dark mode.md");
+    let scan = Scanner::new(&place.vault).scan().unwrap();
+    move_note(&place.lock(), &place.vault, &note(FROM), &deep, &scan).unwrap();
+    assert_eq!(place.text(deep.as_str()), "See [notes](../10_features/Notes.md).\n");
+}
+
+#[test]
+fn nothing_is_overwritten_and_a_missing_note_is_said() {
+    let place = linked();
+    let scan = Scanner::new(&place.vault).scan().unwrap();
+    place.write(TO, "another\n");
+    let refused = move_note(&place.lock(), &place.vault, &note(FROM), &note(TO), &scan);
+    assert!(matches!(refused, Err(VaultError::Exists { .. })));
+    assert_eq!(place.text(TO), "another\n");
+    assert_eq!(place.text(FROM), "See [notes](../Notes.md).\n");
+    let missing = move_note(&place.lock(), &place.vault, &note("none.md"), &note("some.md"), &scan);
+    assert!(matches!(missing, Err(VaultError::Missing { .. })));
+}

@@ -105,7 +105,7 @@ impl History {
         let path = self.index_path();
         let copy = path.with_file_name(format!("index.{MARK}-{}", place::unique_name()));
         let written_at = match fs::copy(&path, &copy) {
-            Ok(_) => fs::metadata(&path).ok().map(|metadata| (metadata.mtime(), metadata.mtime_nsec())),
+            Ok(_) => fs::metadata(&path).ok().map(|metadata| metadata.mtime()),
             // Before the first commit there may be no index.
             Err(error) if is_absent(&error) => None,
             Err(source) => return Err(VaultError::io("read", &path, source)),
@@ -251,14 +251,10 @@ fn take(lock: &Path) -> Result<bool, VaultError> {
 }
 
 /// Entries as young as the old index file may hide a change; with a size of zero git looks into the file itself. Git does
-/// the same whenever it writes an index.
-fn distrust_racy_entries(index: &mut Index, written_at: (i64, i64)) -> Result<(), git2::Error> {
-    let racy: Vec<IndexEntry> = index
-        .iter()
-        .filter(|entry| {
-            (i64::from(entry.mtime.seconds()), i64::from(entry.mtime.nanoseconds())) >= written_at
-        })
-        .collect();
+/// the same whenever it writes an index, and like most builds of it this compares whole seconds.
+fn distrust_racy_entries(index: &mut Index, written_at: i64) -> Result<(), git2::Error> {
+    let racy: Vec<IndexEntry> =
+        index.iter().filter(|entry| i64::from(entry.mtime.seconds()) >= written_at).collect();
     for entry in racy {
         index.add(&IndexEntry { file_size: 0, ..entry })?;
     }
