@@ -65,12 +65,6 @@ pub enum VaultError {
         #[source]
         source: serde_json::Error,
     },
-    #[error("cannot watch `{}`", dir.display())]
-    Watch {
-        dir: PathBuf,
-        #[source]
-        source: notify::Error,
-    },
 }
 
 impl VaultError {

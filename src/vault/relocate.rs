@@ -4,7 +4,7 @@
 
 use std::convert::Infallible;
 use std::fs;
-use std::path::PathBuf;
+use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 
@@ -84,7 +84,7 @@ fn finish(
     from: &NotePath,
     to: &NotePath,
     scan: &Scan,
-    record: &PathBuf,
+    record: &Path,
 ) -> Result<Moved, VaultError> {
     follow_move(vault, from, to)?;
     let moves = [(from.clone(), to.clone())];
@@ -130,7 +130,7 @@ fn finish(
 }
 
 /// Remembers a mended file, so that a crash does not lose it from the commit.
-fn mark(record: &PathBuf, begun: &mut Begun, path: &NotePath, changed: bool) -> Result<(), VaultError> {
+fn mark(record: &Path, begun: &mut Begun, path: &NotePath, changed: bool) -> Result<(), VaultError> {
     if changed && !begun.touched.contains(path) {
         begun.touched.push(path.clone());
         save(record, begun)?;
@@ -193,7 +193,7 @@ fn needle(stem: &str) -> Option<&str> {
     runs.max_by_key(|run| run.len()).filter(|run| run.len() > 1)
 }
 
-fn load(record: &PathBuf) -> Result<Option<Begun>, VaultError> {
+fn load(record: &Path) -> Result<Option<Begun>, VaultError> {
     match fs::read(record) {
         Ok(bytes) => Ok(serde_json::from_slice(&bytes).ok()),
         Err(error) if is_absent(&error) => Ok(None),
@@ -201,7 +201,7 @@ fn load(record: &PathBuf) -> Result<Option<Begun>, VaultError> {
     }
 }
 
-fn save(record: &PathBuf, begun: &Begun) -> Result<(), VaultError> {
+fn save(record: &Path, begun: &Begun) -> Result<(), VaultError> {
     place::replace(record, &serde_json::to_vec(begun).expect("a record of strings is JSON"))
 }
 
