@@ -17,7 +17,7 @@ use super::report::Layer;
 use super::{Limits, SandboxCommand, SandboxError, SandboxPolicy};
 
 /// Layers that are reported but without which the profile still holds.
-const OPTIONAL: [&str; 3] = ["landlock", "control groups", "disk quota"];
+const OPTIONAL: [&str; 3] = ["landlock", "memory", "disk quota"];
 /// How long the probe may take, and an answer that is already on its way.
 const PATIENCE: Duration = Duration::from_secs(15);
 

@@ -134,9 +134,10 @@ impl Layout {
     /// Shows a path where it really is, with a link from where it was named.
     fn show(&mut self, path: &Path, real: PathBuf, access: Access) -> Result<(), SandboxError> {
         let path = normal(path)?;
-        if OWN.iter().any(|own| real == Path::new(own))
-            || ["/proc", "/sys", "/dev"].iter().any(|own| real.starts_with(own))
-        {
+        let shared = Path::new("/dev/shm");
+        let own = OWN.iter().any(|own| real == Path::new(own)) || real == shared;
+        let within = ["/proc", "/sys", "/dev"].iter().any(|own| real.starts_with(own));
+        if own || (within && !real.starts_with(shared)) {
             return Err(refused(&path, "would replace a part of the sandbox's own system"));
         }
         for (named, writable) in &self.write {

@@ -112,10 +112,7 @@ fn denied() -> Result<BTreeMap<i64, Vec<SeccompRule>>, Error> {
         rules.insert(call, any.collect::<Result<_, _>>()?);
     }
     // Typing into the terminal that started all this.
-    rules.insert(
-        libc::SYS_ioctl,
-        vec![rule(&[is(1, libc::TIOCSTI as u64)])?, rule(&[is(1, libc::TIOCLINUX as u64)])?],
-    );
+    rules.insert(libc::SYS_ioctl, vec![rule(&[is(1, libc::TIOCSTI)])?, rule(&[is(1, libc::TIOCLINUX)])?]);
     // The families that programs need; not AF_VSOCK, AF_PACKET, AF_ALG and the other forty.
     let ordinary = [libc::AF_UNIX, libc::AF_INET, libc::AF_INET6, libc::AF_NETLINK];
     let others: Vec<_> = ordinary.iter().map(|family| is_not(0, *family as u64)).collect();

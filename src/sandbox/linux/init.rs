@@ -12,7 +12,7 @@ use rustix::process::{WaitOptions, wait};
 
 use super::super::job::{Job, Message};
 use super::super::report::Layer;
-use super::channel::{At, Channel, Failure, checked};
+use super::channel::{At, Channel, Failure, checked, write_once};
 use super::identity::{Identity, drop_capabilities};
 use super::supervise::Prepared;
 use super::{filter, fs_rules, inspect, limits, mounts};
@@ -29,6 +29,8 @@ pub(super) fn main(channel: &Channel, prepared: Prepared, alive: &OwnedFd) -> ! 
 
 fn build(prepared: &Prepared, alive: &OwnedFd) -> Result<Layer, Failure> {
     let Prepared { job, identity, owners, .. } = prepared;
+    // When the machine runs out of memory, the box goes first. Some containers forbid it, which is no reason to refuse.
+    let _ = write_once("/proc/self/oom_score_adj", "1000");
     // SAFETY: this process has one thread.
     checked(unsafe { libc::unshare(libc::CLONE_NEWNS) }.into()).at("mount namespace", "unshare")?;
     mounts::enter(job, *identity, owners)?;
@@ -56,12 +58,13 @@ fn die_with_supervisor(alive: &OwnedFd) -> Result<(), Failure> {
 
 /// Starts the command, or looks at the box when that is the job.
 fn start(channel: &Channel, prepared: &Prepared, landlock: Layer) -> Result<i32, Failure> {
+    use rustix::process::{DumpableBehavior, set_dumpable_behavior};
+    // Before the command exists: it must not look into its init. What it executes is its own to look into again.
+    set_dumpable_behavior(DumpableBehavior::NotDumpable).at("init", "hide")?;
     // SAFETY: this process has one thread, so the child may go on as if it were the only one.
     let child = checked(unsafe { libc::fork() }.into()).at("command", "fork")?;
     if child != 0 {
-        // The command must not look into its init; outside it makes no difference. The input is the command's alone.
-        rustix::process::set_dumpable_behavior(rustix::process::DumpableBehavior::NotDumpable)
-            .at("init", "hide")?;
+        // The input is the command's alone.
         // SAFETY: nothing in this process uses the standard descriptors from here on.
         unsafe {
             libc::close(0);
@@ -74,6 +77,7 @@ fn start(channel: &Channel, prepared: &Prepared, landlock: Layer) -> Result<i32,
     if let Err(error) = limits::limit(&job.limits) {
         channel.fail(Failure { layer: "limits", reason: error.to_string() });
     } else if job.probe {
+        set_dumpable_behavior(DumpableBehavior::Dumpable).at("probe", "show itself")?;
         let root = matches!(prepared.identity, Identity::Dropped { .. });
         channel.say(&Message::Seen { layers: inspect::layers(&prepared.outside, landlock, root) });
     } else {

@@ -65,10 +65,11 @@ pub(super) fn layers(outside: &Namespaces, landlock: Layer, started_as_root: boo
     layers.push(nested_namespaces());
     layers.push(landlock);
     layers.push(limits());
+    let first = std::fs::read_to_string("/proc/self/oom_score_adj").is_ok_and(|text| text.trim() == "1000");
     layers.push(layer(
-        "control groups",
-        false,
-        "not used: processes are counted per box by the user namespace, memory is limited per process",
+        "memory",
+        first,
+        "the box goes first when the machine runs out; limited per process, not in sum",
     ));
     layers.push(layer(
         "disk quota",
