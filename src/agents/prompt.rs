@@ -24,6 +24,9 @@
 //! All are text except `rounds_left`, and all always exist, so that `{% if plan %}` asks whether there is one. How to
 //! finish and which JSON is expected is appended by the code and need not be in a note.
 
+use std::sync::LazyLock;
+
+use regex::Regex;
 use serde::Serialize;
 use tera::{Context, ErrorKind, Tera};
 
@@ -93,8 +96,76 @@ pub fn render_prompt(agent: &AgentConfig, vars: &PromptVars) -> Result<String, A
         used.into_iter().filter(|variable| !context.contains_key(variable)).collect();
     unknown.sort_unstable();
     if let Some(variable) = unknown.first() {
-        let line = agent.prompt.lines().position(|line| line.contains(variable)).map_or(0, |index| index + 1);
+        let line = agent.prompt.lines().position(|line| names(line, variable)).map_or(0, |index| index + 1);
         return Err(fails(line, format!("unknown variable `{variable}`")));
     }
+    // Tera takes an unknown field for false in a condition.
+    for (index, line) in agent.prompt.lines().enumerate() {
+        for part in line.split(['{', '}']).skip(1) {
+            for field in FIELDS.find_iter(part).map(|field| field.as_str()) {
+                let (owner, key) = field.split_once('.').unwrap_or((field, ""));
+                let known = context
+                    .get(owner)
+                    .and_then(|value| value.as_map())
+                    .is_some_and(|map| map.keys().any(|known| known.as_str() == Some(key)));
+                if !known {
+                    return Err(fails(index + 1, format!("unknown variable `{field}`")));
+                }
+            }
+        }
+    }
     tera.render(name, &context).map_err(|error| told(&error))
+}
+
+static FIELDS: LazyLock<Regex> =
+    LazyLock::new(|| Regex::new(r"\b(?:feature|repository)\.\w+").expect("a literal pattern"));
+
+/// Whether a template's line has the word within `{{ … }}` or `{% … %}`.
+fn names(line: &str, variable: &str) -> bool {
+    line.split(['{', '}'])
+        .skip(1)
+        .any(|part| part.split(|c: char| !c.is_alphanumeric() && c != '_').any(|word| word == variable))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn render(prompt: &str) -> Result<String, String> {
+        let mut agent: AgentConfig =
+            serde_json::from_value(serde_json::json!({"name": "Coder", "role": "coder"})).unwrap();
+        agent.prompt = prompt.into();
+        let mut vars = PromptVars { rounds_left: 2, ..PromptVars::default() };
+        vars.feature.title = "<T>".into();
+        vars.plan = "do it".into();
+        render_prompt(&agent, &vars).map_err(|error| error.to_string())
+    }
+
+    #[test]
+    fn variables_conditions_and_own_names_work_and_nothing_is_escaped() {
+        let prompt = "{{ feature.title }}{% if plan %} {{ plan }}{% endif %}{% if diff %}no{% endif %} \
+                      {% for i in range(end=rounds_left) %}{{ i }}{% endfor %}{% set x = 5 %}{{ x }}";
+        assert_eq!(render(prompt).unwrap(), "<T> do it 015");
+    }
+
+    #[test]
+    fn unknown_variables_fail_wherever_they_stand_with_name_and_line() {
+        for (prompt, line, name) in [
+            ("a\n{{ plan }}\n{{ pla }}", 3, "`pla`"),
+            ("{% if unknown %}x{% endif %}", 1, "`unknown`"),
+            ("\n{{ feature.titel }}", 2, "titel"),
+            ("{{ repository.nam }}", 1, "nam"),
+            ("a\n{% if feature.bodi %}x{% endif %}", 2, "`feature.bodi`"),
+        ] {
+            let error = render(prompt).unwrap_err();
+            assert!(error.starts_with(&format!("prompt of agent `Coder` fails in line {line}: ")), "{error}");
+            assert!(error.contains(name), "{error}");
+        }
+    }
+
+    #[test]
+    fn a_malformed_template_names_its_line() {
+        let error = render("a\nb\n{% if plan %}").unwrap_err();
+        assert!(error.starts_with("prompt of agent `Coder` fails in line 3: "), "{error}");
+    }
 }

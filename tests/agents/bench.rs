@@ -1,0 +1,234 @@
+//! A worktree, a scripted model and everything else that an agent needs. Knows no expectations.
+
+use std::collections::VecDeque;
+use std::path::Path;
+use std::sync::{Arc, Mutex};
+
+use ado_vault::agents::{self, AgentAnswer, AgentError, AgentJob, AgentTools, ToolRecord, ToolRecorder};
+use ado_vault::domain::{ModelConfig, ModelName, Spent, StepRequest, Tokens};
+use ado_vault::models::{
+    CallContext, CallId, ChatReply, ChatRequest, Ledger, Message, Model, ModelError, Router, Settlement,
+    ToolCall,
+};
+use ado_vault::sandbox::{Limits, Sandbox, SandboxPolicy};
+use async_trait::async_trait;
+use serde_json::{Value, json};
+use tokio_util::sync::CancellationToken;
+
+/// One agent's test: files, what the model will say, and what came of it.
+pub struct Bench {
+    pub folder: tempfile::TempDir,
+    pub request: StepRequest,
+    pub model: Value,
+    pub diff: String,
+    pub cancel: CancellationToken,
+    pub records: Records,
+}
+
+#[derive(Default)]
+pub struct Records(pub Mutex<Vec<ToolRecord>>);
+
+#[async_trait]
+impl ToolRecorder for Records {
+    async fn tool(&self, call: ToolRecord) {
+        self.0.lock().unwrap().push(call);
+    }
+}
+
+/// Answers in order; keeps every request.
+struct Scripted {
+    name: ModelName,
+    replies: Mutex<VecDeque<Result<ChatReply, ModelError>>>,
+    asked: Arc<Mutex<Vec<ChatRequest>>>,
+    /// Stops the agent in the middle of the first call.
+    stops: Option<CancellationToken>,
+}
+
+#[async_trait]
+impl Model for Scripted {
+    fn name(&self) -> &ModelName {
+        &self.name
+    }
+
+    async fn call(&self, request: &ChatRequest) -> Result<ChatReply, ModelError> {
+        self.asked.lock().unwrap().push(request.clone());
+        if let Some(cancel) = &self.stops {
+            cancel.cancel();
+            std::future::pending::<()>().await;
+        }
+        let next = self.replies.lock().unwrap().pop_front();
+        next.unwrap_or_else(|| {
+            Err(ModelError::NotRecorded { model: self.name.clone(), detail: "the script is over".into() })
+        })
+    }
+}
+
+struct Free;
+
+#[async_trait]
+impl Ledger for Free {
+    async fn reserve(&self, _: &CallContext, _: &ModelName, _: Spent) -> Result<CallId, ModelError> {
+        Ok(CallId(1))
+    }
+
+    async fn settle(&self, _: CallId, _: Settlement) -> Result<(), ModelError> {
+        Ok(())
+    }
+}
+
+/// What an agent came to, and what the model was asked on the way.
+pub struct Outcome {
+    pub answer: Result<AgentAnswer, AgentError>,
+    pub asked: Vec<ChatRequest>,
+}
+
+impl Outcome {
+    /// The summary of a coder that finished.
+    pub fn summary(&self) -> &str {
+        match &self.answer {
+            Ok(AgentAnswer::Changed { summary }) => summary,
+            other => panic!("not changed: {other:?}"),
+        }
+    }
+
+    /// Text of the newest message that is not the model's, in the given call, from 1.
+    pub fn told(&self, call: usize) -> &str {
+        match self.asked[call - 1].messages.last().unwrap() {
+            Message::User { text } => text,
+            Message::Tool { content, .. } => content,
+            Message::Assistant { .. } => panic!("the model speaks last"),
+        }
+    }
+}
+
+impl Bench {
+    /// A bench for an agent of the role with these files in its worktree.
+    pub fn new(role: &str, format: &str, files: &[(&str, &str)]) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let worktree = folder.path().join("worktree");
+        std::fs::create_dir(&worktree).unwrap();
+        std::fs::write(worktree.join(".git"), "gitdir: /nowhere\n").unwrap();
+        std::fs::write(folder.path().join("outside.txt"), "outside\n").unwrap();
+        for (path, text) in files {
+            let path = worktree.join(path);
+            std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+            std::fs::write(path, text).unwrap();
+        }
+        let request = json!({
+            "run": {"feature": "FR-001", "number": 1},
+            "key": {"step": "code", "round": 1},
+            "attempt": 1,
+            "feature": {"title": "Greet politely", "kind": "feature", "body": "Say good day.",
+                "criteria": [{"text": "greets", "done": false, "line": 9}]},
+            "repository": {"name": "shop", "path": "/nowhere"},
+            "branch": "agent/ado/feature/FR-001-x", "target_branch": "main", "base": null, "head": null,
+            "worktrees": "", "models": [], "vault": "", "plan": null, "instruction": {},
+            "agent": {"name": "Worker", "role": role, "commands": ["sh", "echo"], "max_turns": 8,
+                "prompt": "Do it: {{ feature.title }}\n{{ feature.body }}\n{{ instruction }}"},
+            "constitution": "", "review_rules": [], "gates": {}, "rounds_left": 3, "budget_left": "$1.00",
+            "sandbox": "none", "timeout_seconds": 60,
+        });
+        let model = json!({"name": "scripted", "provider": "recorded", "edit_format": format,
+            "context_tokens": 100_000, "max_output_tokens": 1000});
+        Self {
+            folder,
+            request: serde_json::from_value(request).unwrap(),
+            model,
+            diff: String::new(),
+            cancel: CancellationToken::new(),
+            records: Records::default(),
+        }
+    }
+
+    pub fn worktree(&self) -> std::path::PathBuf {
+        self.folder.path().join("worktree")
+    }
+
+    pub fn file(&self, path: &str) -> String {
+        std::fs::read_to_string(self.worktree().join(path)).unwrap_or_default()
+    }
+
+    /// Names and success of the recorded tool calls.
+    pub fn recorded(&self) -> Vec<(String, bool)> {
+        self.records.0.lock().unwrap().iter().map(|record| (record.tool.clone(), record.ok)).collect()
+    }
+
+    /// Lets the model say these things, in order.
+    pub async fn run(&self, replies: Vec<Result<ChatReply, ModelError>>) -> Outcome {
+        self.drive(replies, None).await
+    }
+
+    /// Stops the agent while the model is being asked.
+    pub async fn run_and_stop(&self) -> Outcome {
+        self.drive(vec![], Some(self.cancel.clone())).await
+    }
+
+    async fn drive(
+        &self,
+        replies: Vec<Result<ChatReply, ModelError>>,
+        stops: Option<CancellationToken>,
+    ) -> Outcome {
+        let asked = Arc::new(Mutex::new(vec![]));
+        let config: ModelConfig = serde_json::from_value(self.model.clone()).unwrap();
+        let model = Scripted {
+            name: config.name.clone(),
+            replies: Mutex::new(replies.into()),
+            asked: Arc::clone(&asked),
+            stops,
+        };
+        let router = Router::new(vec![(config, Arc::new(model))], Arc::new(Free));
+        let worktree = self.worktree();
+        let policy = SandboxPolicy {
+            write: vec![worktree.clone()],
+            read: vec![],
+            protect: vec![],
+            limits: Limits::default(),
+        };
+        let answer = self.answer(&worktree, &policy, &router).await;
+        let asked = asked.lock().unwrap().clone();
+        Outcome { answer, asked }
+    }
+
+    async fn answer(
+        &self,
+        worktree: &Path,
+        policy: &SandboxPolicy,
+        router: &Router,
+    ) -> Result<AgentAnswer, AgentError> {
+        let job = AgentJob {
+            request: &self.request,
+            worktree,
+            policy,
+            facts: "A small shop.".into(),
+            diff: self.diff.clone(),
+            gates: &[],
+            findings: &[],
+        };
+        let sandbox = Sandbox::none();
+        let tools = AgentTools { router, sandbox: &sandbox, recorder: &self.records, cancel: &self.cancel };
+        agents::run(&job, &tools).await
+    }
+}
+
+/// A reply of text alone.
+pub fn says(text: &str) -> Result<ChatReply, ModelError> {
+    Ok(ChatReply { text: text.into(), tool_calls: vec![], tokens: Tokens::default(), ended: "stop".into() })
+}
+
+/// A reply with tool calls.
+pub fn calls(calls: &[(&str, Value)]) -> Result<ChatReply, ModelError> {
+    let tool_calls = calls
+        .iter()
+        .map(|(name, arguments)| ToolCall {
+            id: String::new(),
+            name: (*name).into(),
+            arguments: arguments.clone(),
+        })
+        .collect();
+    Ok(ChatReply { text: String::new(), tool_calls, tokens: Tokens::default(), ended: "tool_calls".into() })
+}
+
+/// A coder's or tester's last call.
+pub fn finish() -> Result<ChatReply, ModelError> {
+    calls(&[("finish", json!({"summary": "done"}))])
+}

@@ -1,0 +1,7 @@
+//! Agents with a scripted model, a real worktree and real commands: each edit format from end to end, and everything
+//! that a model may do wrong.
+
+mod bench;
+mod formats;
+mod hostile;
+mod tools;
