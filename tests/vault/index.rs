@@ -115,3 +115,17 @@ fn a_change_in_the_same_instant_as_the_commit_is_not_hidden() {
         assert!(porcelain.starts_with("MM"), "round {round}: {porcelain:?}");
     }
 }
+
+/// libgit2 cannot read a split index; the commit stands and the index is truthful all the same.
+#[test]
+fn a_split_index_is_kept_truthful_too() {
+    let place = busy();
+    place.git(&["config", "core.splitIndex", "true"]);
+    place.git(&["update-index", "--split-index"]);
+    let a = place.write(A, "ado\n");
+    commit(&place, &[a]);
+    assert_eq!(place.git(&["status", "--porcelain"]), format!("MM \"{B}\"\nA  \"{C}\""));
+    fs::remove_file(place.file(A)).unwrap();
+    commit(&place, &[note(A)]);
+    assert_eq!(place.git(&["status", "--porcelain"]), format!("MM \"{B}\"\nA  \"{C}\""));
+}

@@ -5,6 +5,7 @@ mod history;
 mod index;
 mod init;
 mod journal;
+mod killed;
 mod locks;
 mod relocate;
 mod remote;

@@ -71,7 +71,7 @@ impl History {
             if !point_at(repository, &head, commit, &message)? {
                 continue;
             }
-            self.settle_index(repository, Staged::TakeOver)?;
+            self.settle_index(repository, Staged::TakeOver);
             return Ok(Some(GitId(commit.to_string())));
         }
         Err(VaultError::Blocked {

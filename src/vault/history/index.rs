@@ -17,6 +17,7 @@ use serde::{Deserialize, Serialize};
 use super::super::lock::private_folder;
 use super::super::root::is_absent;
 use super::super::{VaultError, place};
+use super::program::{git, run};
 use super::repository::{History, entry_at};
 
 /// First word of the lock files that we make.
@@ -71,14 +72,20 @@ impl History {
         if is_ours(&lock) && !is_alive(&lock) {
             place::remove(&lock)?;
         }
-        if self.index_debt()?.is_empty() {
-            return Ok(());
-        }
-        self.settle_index(repository, Staged::Keep)
+        self.settle_index(repository, Staged::Keep);
+        Ok(())
     }
 
-    /// Makes the owed entries what HEAD has. Leaves the debt when another program has the index.
-    pub(super) fn settle_index(&self, repository: &Repository, staged: Staged) -> Result<(), VaultError> {
+    /// Makes the owed entries what HEAD has. The commit stands whatever happens here: what cannot be settled now, as when
+    /// another program has the index, stays owed.
+    pub(super) fn settle_index(&self, repository: &Repository, staged: Staged) {
+        if let Err(error) = self.try_to_settle(repository, staged) {
+            let cause = std::error::Error::source(&error).map(ToString::to_string).unwrap_or_default();
+            tracing::warn!(%error, cause, "the git index is updated later");
+        }
+    }
+
+    fn try_to_settle(&self, repository: &Repository, staged: Staged) -> Result<(), VaultError> {
         let debt = self.index_debt()?;
         if debt.is_empty() {
             return Ok(());
@@ -90,8 +97,35 @@ impl History {
         }
         let written = self.rewrite_index(repository, &debt, staged);
         place::remove(&lock)?;
-        written?;
+        match written {
+            // An index that libgit2 cannot read: split or sparse.
+            Err(VaultError::Git { .. }) => self.update_by_program(repository, &debt)?,
+            written => written?,
+        }
         place::remove(&self.debt_path()?)
+    }
+
+    /// The same by the `git` program, which knows every kind of index.
+    fn update_by_program(&self, repository: &Repository, debt: &[Entry]) -> Result<(), VaultError> {
+        let tree = self.head_tree(repository)?;
+        let mut input = String::new();
+        for owed in debt {
+            let head = match &tree {
+                Some(tree) => entry_at(tree, &owed.path)?,
+                None => None,
+            };
+            let (mode, id) = head.map_or((0, Oid::ZERO_SHA1), |entry| (entry.filemode(), entry.id()));
+            input.push_str(&format!("{mode:06o} {id} 0\t{}\0", owed.path));
+        }
+        let action = "update the git index";
+        let mut update = git(&self.work_dir);
+        update.args(["update-index", "-z", "--index-info"]);
+        let updated = run(update, &input, Duration::from_secs(30), action)?;
+        if updated.status.success() {
+            return Ok(());
+        }
+        let remedy = "end other git programs that use the vault's repository";
+        Err(VaultError::Program { action: action.to_owned(), output: updated.stderr, remedy })
     }
 
     /// Under the lock: a changed copy of the index takes its place at once.
