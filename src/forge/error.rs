@@ -11,6 +11,12 @@ pub enum ForgeError {
     /// The note was damaged so that it cannot be changed safely.
     #[error("cannot change pull request note `{path}`")]
     Note { path: NotePath, source: EditError },
+    /// The note's front matter cannot be read.
+    #[error("cannot read pull request note `{path}`: {why}")]
+    Unreadable { path: NotePath, why: String },
+    /// The work was cut off, as at the end of the process.
+    #[error("the forge was stopped")]
+    Stopped,
     #[error(transparent)]
     Vault(#[from] VaultError),
     /// Two notes claim the same pull request.
@@ -26,6 +32,10 @@ impl ForgeError {
                 format!("restore the note of `{key}` from the vault's history, or start a new run")
             }
             Self::Note { .. } => "mend the note's front matter and `ado:` markers".into(),
+            Self::Unreadable { .. } => {
+                "mend the note's front matter, or restore it from the vault's history".into()
+            }
+            Self::Stopped => "nothing; it is tried again".into(),
             Self::Vault(_) => "mend what the message names; it is tried again at the next look".into(),
             Self::Doubled { .. } => "delete one of the two notes or change its `pr` property".into(),
         }

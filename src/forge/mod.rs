@@ -2,10 +2,12 @@
 //!
 //! A forge records and shows; it merges nothing and does not know git: that is the workspace's.
 
+mod contract;
 mod error;
-mod forge;
+mod inert;
 mod local;
+mod local_note;
 
+pub use contract::Forge;
 pub use error::ForgeError;
-pub use forge::Forge;
 pub use local::LocalForge;
