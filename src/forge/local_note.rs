@@ -182,12 +182,13 @@ pub(super) fn comments(text: &str) -> Vec<String> {
     for line in own.lines() {
         if line.trim_start().starts_with("```") || line.trim_start().starts_with("~~~") {
             fenced = !fenced;
-        } else if !fenced && let Some((depth, title)) = heading(line) {
-            if level.is_none_or(|outer| depth <= outer) {
-                level = title.eq_ignore_ascii_case("comments").then_some(depth);
-                finish(&mut found, current.replace(vec![]));
-                continue;
-            }
+        } else if !fenced
+            && let Some((depth, title)) = heading(line)
+            && level.is_none_or(|outer| depth <= outer)
+        {
+            level = title.eq_ignore_ascii_case("comments").then_some(depth);
+            finish(&mut found, current.replace(vec![]));
+            continue;
         }
         if level.is_none() {
             continue;
@@ -209,8 +210,9 @@ pub(super) fn comments(text: &str) -> Vec<String> {
 }
 
 fn finish(found: &mut Vec<String>, lines: Option<Vec<&str>>) {
-    let text: String =
-        plain(lines.unwrap_or_default().join("\n").trim()).chars().take(MOST_COMMENT).collect();
+    let text = plain(lines.unwrap_or_default().join("\n").trim());
+    // The journal keeps no secrets either, and answered comments are known by the words there.
+    let text: String = redact_secrets(&text, &[]).chars().take(MOST_COMMENT).collect();
     if !text.is_empty() {
         found.push(text);
     }
