@@ -104,6 +104,7 @@ fn what_cannot_be_edited_safely_is_refused_with_its_line() {
         ("---\nb:\n  # mine\n  x: 1\n---\n", 2),
         ("---\nx: &k 1\nb: *k\n---\n", 3),
         ("---\n\tb: 1\n---\n", 2),
+        ("---\nb: 1\n---\n<<<<<<< a\nx\n=======\ny\n>>>>>>> b\n", 4),
     ];
     for (note, line) in cases {
         match set_property(note, "b", Some(&text("v2"))) {

@@ -3,6 +3,7 @@
 
 use std::ops::Range;
 
+use super::edit_error::editable;
 use super::fence::Fences;
 use super::{EditError, plain, split};
 use crate::domain::{ContentHash, Diagnostic};
@@ -53,7 +54,7 @@ pub fn set_block(
             "use lower-case letters, digits and dashes",
         ));
     }
-    let parts = split(text).map_err(|d| EditError::refused(d.line, d.message, d.remedy))?;
+    let parts = editable(text)?;
     let newline = parts.newline;
     let before = scan(text, parts.body).map_err(EditError::Markers)?;
     let existing = before.iter().find(|block| block.name == name);

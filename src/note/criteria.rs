@@ -1,15 +1,16 @@
 //! Ticks proven acceptance criteria. It does not know what proves one.
 
+use super::EditError;
+use super::edit_error::editable;
 use super::feature::masked_body;
 use super::sections::{Body, without_block_id};
-use super::{EditError, split};
 
 /// Ticks the open items of "Acceptance criteria" whose text is in `proven`; changes nothing else.
 ///
 /// # Errors
-/// [`EditError::Unsafe`] when the front matter is not closed.
+/// [`EditError::Unsafe`] when the front matter is not closed, or the note is not to be touched (conflict markers, over 1 MiB).
 pub fn tick_criteria(text: &str, proven: &[String]) -> Result<String, EditError> {
-    let parts = split(text).map_err(|d| EditError::refused(d.line, d.message, d.remedy))?;
+    let parts = editable(text)?;
     if proven.is_empty() {
         return Ok(text.to_owned());
     }

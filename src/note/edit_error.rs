@@ -1,5 +1,7 @@
 //! Why an edit of a note's text was refused. It does not know who asked for it or what happens next.
 
+use super::preflight::preflight;
+use super::{Split, split};
 use crate::domain::Diagnostic;
 
 /// A refused edit: the text stays as it is. A note is never reformatted to make an edit possible.
@@ -29,6 +31,20 @@ impl EditError {
 
     pub(crate) fn refused(line: u32, reason: impl Into<String>, remedy: impl Into<String>) -> Self {
         Self::Unsafe { line, reason: reason.into(), remedy: remedy.into() }
+    }
+}
+
+impl From<Diagnostic> for EditError {
+    fn from(diagnostic: Diagnostic) -> Self {
+        Self::refused(diagnostic.line, diagnostic.message, diagnostic.remedy)
+    }
+}
+
+/// The parts of a note that may be edited: one without conflict markers, of a size that is read, with closed fences.
+pub(crate) fn editable(text: &str) -> Result<Split, EditError> {
+    match preflight(text) {
+        Some(diagnostic) => Err(diagnostic.into()),
+        None => Ok(split(text)?),
     }
 }
 

@@ -90,13 +90,7 @@ impl Reading {
                 "write a branch name: letters, digits, `.`, `_`, `-` and `/`",
             ),
             depends_on: self.dependencies(),
-            risk: self.parsed(
-                "risk",
-                "bad-risk",
-                strict,
-                |text| named::<Level>(text),
-                "write low, medium or high",
-            ),
+            risk: self.parsed("risk", "bad-risk", strict, named::<Level>, "write low, medium or high"),
             budget_usd: self.number("budget_usd", "bad-budget", strict, 1e9).map(Usd::from_dollars),
             budget_tokens: self
                 .number("budget_tokens", "bad-budget", strict, 1e15)
@@ -107,7 +101,7 @@ impl Reading {
                 "tier",
                 "bad-property",
                 loose,
-                |text| named::<Tier>(text),
+                named::<Tier>,
                 "delete the line: ado-vault writes it",
             ),
             complexity: self.number("complexity", "bad-property", loose, 100.0).map(|number| number as u8),

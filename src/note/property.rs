@@ -5,10 +5,11 @@
 
 use serde_json::{Map, Value};
 
+use super::edit_error::editable;
 use super::entry::{Entry, Shape, entries, is_only_comment};
 use super::scalar::{Style, key_text, scalar_text, text};
 use super::yaml::parse_front;
-use super::{EditError, Split, list, split};
+use super::{EditError, Split, list};
 
 /// A value that a flat property can hold.
 #[derive(Debug, Clone, PartialEq)]
@@ -38,9 +39,10 @@ impl PropertyValue {
 /// written in other case (`Status`) is the same property unless both are there. Front matter is created if there is none.
 ///
 /// # Errors
-/// [`EditError::Unsafe`] when the front matter cannot be read, or when more than that property would change.
+/// [`EditError::Unsafe`] when the front matter cannot be read, when more than that property would change, or when the
+/// note is not to be touched (conflict markers, over 1 MiB).
 pub fn set_property(text: &str, key: &str, value: Option<&PropertyValue>) -> Result<String, EditError> {
-    let parts = split(text).map_err(|d| EditError::refused(d.line, d.message, d.remedy))?;
+    let parts = editable(text)?;
     if let Some(PropertyValue::Number(number)) = value
         && !number.is_finite()
     {
@@ -50,7 +52,7 @@ pub fn set_property(text: &str, key: &str, value: Option<&PropertyValue>) -> Res
         return created(text, &parts, key, value);
     };
     let front = &text[range.clone()];
-    let before = parse_front(front).map_err(|d| EditError::refused(d.line, d.message, d.remedy))?;
+    let before = parse_front(front)?;
     let key = actual_key(&before, key);
     let wanted = value.map(PropertyValue::to_json);
     let is_equal = match (before.get(key), &wanted) {
