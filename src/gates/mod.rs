@@ -15,5 +15,5 @@ pub use detect::detect;
 pub use error::GateError;
 pub use resolve::resolve;
 pub use run::run;
-pub use secrets::scan_secrets;
+pub use secrets::{scan_diff, scan_secrets};
 pub use spec::{GateSpec, Parser};

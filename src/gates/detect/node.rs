@@ -31,9 +31,8 @@ pub(super) fn gates(project: &Project) -> Vec<GateSpec> {
             .map_or("npm", |(_, runner)| runner);
     let mut gates = vec![];
     for (name, kind, scripts, parser) in SCRIPTS {
-        let script = scripts
-            .iter()
-            .find(|script| manifest["scripts"][**script].as_str().is_some_and(|command| is_check(command)));
+        let script =
+            scripts.iter().find(|script| manifest["scripts"][**script].as_str().is_some_and(is_check));
         if let Some(script) = script {
             let argv: &[&str] = if runner == "npm" || runner == "pnpm" {
                 &[runner, "run", "--silent", script]
