@@ -110,7 +110,7 @@ fn checks(state: &RunState) -> Vec<String> {
                 cell(&gate.name),
                 words::gate_status(gate.status).to_owned(),
                 code_cell(&gate.command),
-                words::duration(i64::try_from(gate.millis / 1_000).unwrap_or(i64::MAX)),
+                words::short_time(gate.millis),
             ]
         })
         .collect();

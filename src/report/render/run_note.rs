@@ -75,7 +75,7 @@ fn steps(state: &RunState) -> Vec<String> {
             vec![
                 key,
                 cell(&result),
-                words::duration(words::seconds(step, state.last)),
+                words::taken(step, state.last),
                 step.spent.usd.to_string(),
                 words::grouped(step.spent.tokens),
             ]
@@ -106,7 +106,7 @@ fn checks(state: &RunState) -> Vec<String> {
                     cell(&gate.name),
                     words::gate_status(gate.status).to_owned(),
                     code_cell(&gate.command),
-                    words::duration(i64::try_from(gate.millis / 1_000).unwrap_or(i64::MAX)),
+                    words::short_time(gate.millis),
                 ]
             })
             .collect::<Vec<_>>(),

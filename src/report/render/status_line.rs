@@ -25,7 +25,7 @@ pub fn step_line(step: &StepTry) -> String {
     match &step.result {
         Some(result) => {
             parts.push(words::result(result));
-            parts.push(words::duration(words::seconds(step, step.started)));
+            parts.push(words::taken(step, step.started));
         }
         None => parts.push("at work".to_owned()),
     }

@@ -103,9 +103,19 @@ pub(super) fn spent(spent: Spent) -> String {
     )
 }
 
-/// Seconds that a step took so far; an unfinished one counts to `now`.
-pub(super) fn seconds(step: &StepTry, now: Timestamp) -> i64 {
-    step.ended.unwrap_or(now).duration_since(step.started).as_secs().max(0)
+/// Time that a step took so far; an unfinished one counts to `now`.
+pub(super) fn taken(step: &StepTry, now: Timestamp) -> String {
+    let millis = step.ended.unwrap_or(now).duration_since(step.started).as_millis();
+    short_time(u64::try_from(millis).unwrap_or(0))
+}
+
+/// `0.2 s` below ten seconds, whole seconds and more above.
+pub(super) fn short_time(millis: u64) -> String {
+    if millis < 10_000 {
+        format!("{}.{} s", millis / 1_000, millis % 1_000 / 100)
+    } else {
+        duration(i64::try_from(millis / 1_000).unwrap_or(i64::MAX))
+    }
 }
 
 /// `41 s`, `3 min 5 s`, `2 h 10 min`.
@@ -153,6 +163,14 @@ mod tests {
         assert_eq!(
             [0, 59, 60, 3_599, 3_600, 7_800].map(duration),
             ["0 s", "59 s", "1 min 0 s", "59 min 59 s", "1 h 0 min", "2 h 10 min"].map(String::from)
+        );
+    }
+
+    #[test]
+    fn short_times_have_a_tenth() {
+        assert_eq!(
+            [0, 240, 9_999, 10_000].map(short_time),
+            ["0.0 s", "0.2 s", "9.9 s", "10 s"].map(String::from)
         );
     }
 
