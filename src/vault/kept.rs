@@ -64,6 +64,11 @@ impl Kept {
         Ok(kept)
     }
 
+    /// The file beside the note: new text before the exchange, the swapped-out file after it.
+    pub(crate) fn temporary(&self) -> &Path {
+        &self.entry.temporary
+    }
+
     /// Puts the swapped-out file away, which held `text` when it came out.
     pub(crate) fn put_away(mut self, text: &str) -> Result<(), VaultError> {
         if self.entry.base != text {

@@ -211,7 +211,7 @@ mod tests {
 
     #[test]
     fn the_needle_is_in_every_spelling_of_a_link() {
-        assert_eq!(needle("FR-056 Dark mode"), Some("Dark"));
+        assert_eq!(needle("FR-056 Nightly mode"), Some("Nightly"));
         assert_eq!(needle("日本"), None);
     }
 }

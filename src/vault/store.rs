@@ -186,6 +186,18 @@ fn swap(
         kept.forget()?;
         return Err(error);
     }
+    verify(path, kept, place, expected, after)
+}
+
+/// After the exchange: whether what came out is what was read.
+fn verify(
+    path: &NotePath,
+    kept: Kept,
+    place: &Path,
+    expected: &str,
+    after: &str,
+) -> Result<Swapped, VaultError> {
+    let temporary = kept.temporary().to_owned();
     if holds(&temporary, expected) {
         kept.put_away(expected)?;
         place::sync_folder(place)?;
@@ -262,6 +274,41 @@ fn settled_text(path: &NotePath, file: &Path) -> Result<String, VaultError> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// A note that holds "ado" just exchanged for "one", with `came_out` in the file that came out.
+    fn exchanged(came_out: &str) -> (tempfile::TempDir, Vault, NotePath, PathBuf, Kept) {
+        let folder = tempfile::tempdir().unwrap();
+        fs::create_dir(folder.path().join("00_system")).unwrap();
+        fs::write(folder.path().join("00_system/Settings.md"), "").unwrap();
+        let vault = Vault::open(folder.path()).unwrap();
+        let path = NotePath::new("note.md").unwrap();
+        let place = vault.root().join("note.md");
+        let temporary = place::beside(&place);
+        let kept = Kept::intend(&vault, &path, &temporary, "one", "ado").unwrap();
+        fs::write(&place, "ado").unwrap();
+        fs::write(&temporary, came_out).unwrap();
+        (folder, vault, path, place, kept)
+    }
+
+    #[test]
+    fn a_save_in_the_instant_of_the_exchange_is_put_back() {
+        let (_folder, vault, path, place, kept) = exchanged("human");
+        let swapped = verify(&path, kept, &place, "one", "ado").unwrap();
+        assert!(matches!(swapped, Swapped::Saved { in_note, over_ours: None } if in_note == "human"));
+        assert_eq!(vault.read(&path).unwrap(), "human");
+    }
+
+    #[test]
+    fn a_second_save_in_that_instant_is_handed_on() {
+        let (_folder, vault, path, place, kept) = exchanged("human");
+        fs::write(&place, "second").unwrap();
+        let swapped = verify(&path, kept, &place, "one", "ado").unwrap();
+        assert!(matches!(
+            swapped,
+            Swapped::Saved { in_note, over_ours: Some(second) } if in_note == "human" && second == "second"
+        ));
+        assert_eq!(vault.read(&path).unwrap(), "human");
+    }
 
     #[test]
     fn a_file_system_without_exchange_still_keeps_the_old_file() {
