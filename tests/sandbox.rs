@@ -316,3 +316,37 @@ fn a_program_that_is_not_ado_vault_cannot_be_the_init() {
         assert!(said.starts_with("no sandbox on this machine"), "{said}");
     }
 }
+
+#[tokio::test]
+async fn a_dropped_run_leaves_nothing_behind() {
+    let Some(sandbox) = sandbox() else { return };
+    let (_keep, worktree) = folder();
+    for (mark, sandbox) in [("boxed", sandbox), ("plain", Sandbox::none())] {
+        let begun = worktree.join(mark);
+        // The worktree's name makes the command line one that nobody else has.
+        let mark = begun.display().to_string();
+        let command = sh(&worktree, "touch \"$0\"; sleep 600");
+        let command = SandboxCommand { argv: [command.argv, vec![mark.clone()]].concat(), ..command };
+        let policy = policy(&worktree);
+        let cancel = CancellationToken::new();
+        let left = || {
+            let processes = std::fs::read_dir("/proc").unwrap().flatten();
+            let lines = processes.filter_map(|entry| std::fs::read(entry.path().join("cmdline")).ok());
+            lines.filter(|line| String::from_utf8_lossy(line).contains(&mark)).count()
+        };
+        let start = async {
+            while !begun.exists() {
+                tokio::task::yield_now().await;
+            }
+        };
+        tokio::select! {
+            ended = sandbox.run(&command, &policy, &cancel) => panic!("{ended:?}"),
+            () = start => assert!(left() > 0),
+        }
+        let gone = (0..10_000).any(|_| {
+            std::thread::yield_now();
+            left() == 0
+        });
+        assert!(gone, "{} processes of {mark} are left", left());
+    }
+}

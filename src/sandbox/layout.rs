@@ -65,8 +65,9 @@ impl Machine {
             }
         }
         if let Some(cargo) = cargo_home() {
-            for part in ["registry", "git"] {
-                if let Ok(source) = cargo.join(part).canonicalize() {
+            for part in ["registry", "git", "config.toml"] {
+                let tells = part == "config.toml" && tells_secrets(&cargo.join(part));
+                if let (false, Ok(source)) = (tells, cargo.join(part).canonicalize()) {
                     shows.push(Show {
                         source,
                         target: Path::new(CARGO_HOME).join(part),
@@ -90,7 +91,8 @@ impl Machine {
     /// `Policy` names the path that cannot be granted and why.
     pub(super) fn job(&self, command: &SandboxCommand, policy: &SandboxPolicy) -> Result<Job, SandboxError> {
         let mut layout = Layout { shows: BTreeMap::new(), links: self.links.clone(), write: vec![] };
-        for show in &self.shows {
+        // Toolchains come and go while ado-vault runs.
+        for show in self.shows.iter().filter(|show| show.source.exists()) {
             layout.shows.insert(show.target.clone(), show.clone());
         }
         for path in &policy.write {
@@ -174,6 +176,13 @@ impl Layout {
     }
 }
 
+/// Whether a configuration file may hold more than settings; also when it cannot be read.
+fn tells_secrets(path: &Path) -> bool {
+    let Ok(text) = std::fs::read_to_string(path) else { return true };
+    let text = text.to_lowercase();
+    ["token", "password", "secret", "credential", "@"].iter().any(|word| text.contains(word))
+}
+
 fn same(path: &str, access: Access) -> Show {
     Show { source: path.into(), target: path.into(), access }
 }
@@ -204,4 +213,66 @@ fn normal(path: &Path) -> Result<PathBuf, SandboxError> {
 
 fn refused(path: &Path, why: &str) -> SandboxError {
     SandboxError::Policy { reason: format!("`{}` {why}", path.display()) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::sandbox::Limits;
+
+    fn command(cwd: &Path) -> SandboxCommand {
+        SandboxCommand { argv: vec!["x".into()], cwd: cwd.into(), env: BTreeMap::new(), stdin: String::new() }
+    }
+
+    fn shown(job: &Job) -> Vec<(String, Access)> {
+        job.shows.iter().map(|show| (show.target.display().to_string(), show.access)).collect()
+    }
+
+    #[test]
+    fn parents_come_first_and_write_goes_before_read() {
+        let folder = tempfile::tempdir().unwrap();
+        let base = folder.path().canonicalize().unwrap();
+        std::fs::create_dir_all(base.join("a/b/c")).unwrap();
+        let policy = SandboxPolicy {
+            write: vec![base.join("a/b")],
+            read: vec![base.join("a/b/c"), base.join("a/b"), base.join("a"), base.join("missing")],
+            protect: vec![base.join("a/b/c")],
+            limits: Limits::default(),
+        };
+        let job = Machine::default().job(&command(&base), &policy).unwrap();
+        let name = |path: &str| base.join(path).display().to_string();
+        assert_eq!(
+            shown(&job),
+            [(name("a"), Access::Read), (name("a/b"), Access::Write), (name("a/b/c"), Access::Read)]
+        );
+        assert_eq!(job.protect, [base.join("a/b/c")]);
+    }
+
+    #[test]
+    fn a_path_named_through_a_link_is_shown_where_it_is_and_linked() {
+        let folder = tempfile::tempdir().unwrap();
+        let base = folder.path().canonicalize().unwrap();
+        std::fs::create_dir(base.join("real")).unwrap();
+        std::os::unix::fs::symlink(base.join("real"), base.join("link")).unwrap();
+        let policy = SandboxPolicy {
+            write: vec![base.join("link")],
+            read: vec![],
+            protect: vec![],
+            limits: Limits::default(),
+        };
+        let job = Machine::default().job(&command(&base.join("link")), &policy).unwrap();
+        assert_eq!(shown(&job), [(base.join("real").display().to_string(), Access::Write)]);
+        assert_eq!((job.links, job.cwd), (vec![(base.join("link"), base.join("real"))], base.join("real")));
+    }
+
+    #[test]
+    fn settings_are_shown_and_tokens_are_not() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("config.toml");
+        assert!(tells_secrets(&path));
+        std::fs::write(&path, "[source.crates-io]\nreplace-with = \"mirror\"\n").unwrap();
+        assert!(!tells_secrets(&path));
+        std::fs::write(&path, "[registry]\nToken = \"x\"\n").unwrap();
+        assert!(tells_secrets(&path));
+    }
 }
