@@ -104,6 +104,8 @@ fn what_cannot_be_edited_safely_is_refused_with_its_line() {
         ("---\nb:\n  # mine\n  x: 1\n---\n", 2),
         ("---\nx: &k 1\nb: *k\n---\n", 3),
         ("---\n\tb: 1\n---\n", 2),
+        // A lone carriage return ends a line for YAML alone.
+        ("---\nb: 1\rc: 2\n---\n", 2),
         ("---\nb: 1\n---\n<<<<<<< a\nx\n=======\ny\n>>>>>>> b\n", 4),
     ];
     for (note, line) in cases {
