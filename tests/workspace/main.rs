@@ -1,5 +1,6 @@
 //! Target repositories with real git: worktrees, commits of hostile files, push and merge with and without a remote.
 
+mod hook;
 mod hostile;
 mod merge;
 mod push;
