@@ -155,9 +155,12 @@ fn a_rule_file_of_the_agent_does_not_shield_what_it_left() {
     let (worktree, base) = repo.worktree(&workspace, 1);
     put(&worktree.path, "hidden/.gitignore", "*\n");
     put(&worktree.path, "hidden/payload", "x");
+    put(&worktree.path, "src/.gitignore", "*\n");
+    put(&worktree.path, "src/payload", "x");
     put(&worktree.path, ".gitignore", "*\n");
     workspace.prepare(&run(1), &branch(1), &base, None).unwrap();
     assert!(!worktree.path.join("hidden").exists());
+    assert!(!worktree.path.join("src/payload").exists());
 }
 
 #[test]
@@ -224,4 +227,22 @@ fn a_vault_inside_the_repository_is_neither_shown_nor_changed() {
     workspace.prepare(&run(1), &branch(1), &base, Some(&change.commit)).unwrap();
     assert!(!worktree.path.join("docs/vault").exists());
     assert_eq!(git_in(&worktree.path, &["status", "--porcelain"]), "");
+}
+
+#[test]
+fn a_change_that_forges_size_and_time_is_seen() {
+    let repo = Repo::new();
+    let workspace = repo.open();
+    let (worktree, base) = repo.worktree(&workspace, 1);
+    let readme = worktree.path.join("README.md");
+    let modified = fs::metadata(&readme).unwrap().modified().unwrap();
+    fs::write(&readme, "# Bpp\n").unwrap();
+    let file = fs::File::options().write(true).open(&readme).unwrap();
+    file.set_modified(modified).unwrap();
+    let change = workspace.commit(&worktree, &base, "m", "").unwrap();
+    assert_eq!(files(&change), ["README.md"]);
+    fs::write(&readme, "# Cpp\n").unwrap();
+    file.set_modified(modified).unwrap();
+    workspace.prepare(&run(1), &branch(1), &base, Some(&change.commit)).unwrap();
+    assert_eq!(fs::read_to_string(&readme).unwrap(), "# Bpp\n");
 }
