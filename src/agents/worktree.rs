@@ -279,6 +279,8 @@ mod tests {
         std::fs::hard_link(&outside, worktree.root().join("hard")).unwrap();
         assert!(worktree.write("file", "x").unwrap_err().contains("symbolic link"));
         assert!(worktree.write("dir/new.txt", "x").is_err());
+        symlink("src", worktree.root().join("inner")).unwrap();
+        assert!(worktree.write("inner/new.txt", "x").unwrap_err().contains("symbolic link"));
         assert!(!folder.path().join("new.txt").exists());
         worktree.write("hard", "x").unwrap();
         assert_eq!(std::fs::read_to_string(outside).unwrap(), "secret");
