@@ -159,7 +159,7 @@ pub fn pull_request_block(state: &RunState) -> String {
             body.push(String::new());
             body.push(
                 "To merge: tick `merge` in the pull request's note, or move this note to `06_done`. To send it back: \
-                 write your comments into the pull request's note and move this note to `04_in_progress`."
+                 write under Comments in the pull request's note and move this note to `04_in_progress`."
                     .to_owned(),
             );
             callout("info", &format!("Pull request {}", inline(&pr.key)), &body)
