@@ -10,7 +10,7 @@ use std::sync::Arc;
 use rustix::fs::{Mode, OFlags};
 
 use super::{Folders, VaultError};
-use crate::domain::{NotePath, without_number};
+use crate::domain::{InvalidId, NotePath, without_number};
 
 /// Notes above this many bytes are never read or written.
 pub(crate) const MAX_NOTE_BYTES: u64 = 1024 * 1024;
@@ -54,8 +54,14 @@ impl Vault {
     /// The absolute path of `path`, which need not exist.
     ///
     /// # Errors
-    /// [`VaultError::LeavesVault`] when a symbolic link on the way leads out of the vault.
+    /// [`VaultError::LeavesVault`] when a symbolic link on the way leads out of the vault; [`VaultError::InvalidPath`] for
+    /// anything within a `.git`.
     pub fn absolute(&self, path: &NotePath) -> Result<PathBuf, VaultError> {
+        if path.as_str().split('/').any(|part| part.eq_ignore_ascii_case(".git")) {
+            let expected = "a path outside of `.git`";
+            let text = path.to_string();
+            return Err(VaultError::InvalidPath(InvalidId { kind: "path in the vault", text, expected }));
+        }
         let absolute = self.root.join(path.as_str());
         for candidate in absolute.ancestors().take_while(|candidate| *candidate != self.root()) {
             match fs::symlink_metadata(candidate) {

@@ -133,6 +133,9 @@ fn a_vault_s_paths_stay_inside() {
     let place = Place::bare();
     symlink("/etc", place.file("etc")).unwrap();
     assert!(matches!(place.vault.absolute(&note("etc/passwd")), Err(VaultError::LeavesVault { .. })));
+    for inside in [".git/config", "10_features/.GIT/hooks/pre-commit"] {
+        assert!(matches!(place.vault.absolute(&note(inside)), Err(VaultError::InvalidPath(_))), "{inside}");
+    }
     assert!(matches!(place.vault.read(&note("none.md")), Err(VaultError::Missing { .. })));
     assert!(matches!(place.vault.read(&note("10_features")), Err(VaultError::NotAFile { .. })));
     assert_eq!(place.vault.absolute(&note("new/x.md")).unwrap(), place.file("new/x.md"));
