@@ -18,7 +18,7 @@ const WATCH_WAIT: Duration = Duration::from_millis(300);
 /// One write transaction on the vault. Released when dropped.
 #[derive(Debug)]
 pub struct VaultLock {
-    _file: File,
+    file: File,
 }
 
 impl VaultLock {
@@ -29,7 +29,7 @@ impl VaultLock {
     pub fn acquire(vault: &Vault) -> Result<Self, VaultError> {
         let path = private_folder(vault)?.join("lock");
         match take(&path, WRITE_WAIT, "writing")? {
-            Ok(file) => Ok(Self { _file: file }),
+            Ok(file) => Ok(Self { file }),
             Err(holder) => Err(VaultError::LockTimeout {
                 seconds: WRITE_WAIT.as_secs(),
                 holder: holder
@@ -71,11 +71,23 @@ impl WatchLock {
     }
 }
 
+impl Drop for VaultLock {
+    fn drop(&mut self) {
+        release(&self.file);
+    }
+}
+
 impl Drop for WatchLock {
     fn drop(&mut self) {
-        // A clean end leaves no name behind; should it fail, the kernel's release is what counts.
-        let _ = self.file.set_len(0);
+        release(&self.file);
     }
+}
+
+/// Frees a lock by name: closing the file alone would leave it to a child process that is just being started and has not
+/// closed what it inherited. Should this fail, the kernel frees the lock when the last process closes it.
+fn release(file: &File) {
+    let _ = file.set_len(0);
+    let _ = file.unlock();
 }
 
 /// `.ado/`, made if missing and kept out of git.
