@@ -267,6 +267,9 @@ async fn the_environment_is_cleared_and_extended() {
         "SHLVL",
         "_",
         "OLDPWD",
+        "GIT_CONFIG_COUNT",
+        "GIT_CONFIG_KEY_0",
+        "GIT_CONFIG_VALUE_0",
     ];
     assert!(names.iter().all(|name| known.contains(name)), "{names:?}");
     assert!(output.stdout.contains("GIVEN=a b\n") && output.stdout.contains("HOME=/tmp/home\n"));
@@ -325,7 +328,7 @@ async fn a_dropped_run_leaves_nothing_behind() {
         let begun = worktree.join(mark);
         // The worktree's name makes the command line one that nobody else has.
         let mark = begun.display().to_string();
-        let command = sh(&worktree, "touch \"$0\"; sleep 600");
+        let command = sh(&worktree, "touch \"$0\"; sleep 600; true");
         let command = SandboxCommand { argv: [command.argv, vec![mark.clone()]].concat(), ..command };
         let policy = policy(&worktree);
         let cancel = CancellationToken::new();

@@ -79,8 +79,16 @@ impl Machine {
         let mut env = variables(&toolchains);
         env.insert("PATH".into(), search_path(&toolchains));
         env.extend(
-            [("HOME", HOME), ("CARGO_HOME", CARGO_HOME), ("TMPDIR", "/tmp")]
-                .map(|(name, value)| (name.into(), value.into())),
+            [
+                ("HOME", HOME),
+                ("CARGO_HOME", CARGO_HOME),
+                ("TMPDIR", "/tmp"),
+                // A git directory that cannot be shown as the command's own is refused by git without this.
+                ("GIT_CONFIG_COUNT", "1"),
+                ("GIT_CONFIG_KEY_0", "safe.directory"),
+                ("GIT_CONFIG_VALUE_0", "*"),
+            ]
+            .map(|(name, value)| (name.into(), value.into())),
         );
         Self { shows, links, env }
     }

@@ -8,6 +8,7 @@
 mod channel;
 mod filter;
 mod fs_rules;
+mod handover;
 mod identity;
 mod init;
 mod inspect;

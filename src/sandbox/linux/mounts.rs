@@ -67,9 +67,7 @@ pub(super) fn enter(job: &Job, identity: Identity, owners: &OwnerMaps) -> Result
 /// A detached copy of what is shown, with its rights.
 fn copy_of(show: &Show, identity: Identity, owners: &OwnerMaps) -> Result<OwnedFd, Failure> {
     let named = || format!("open `{}`", show.source.display());
-    let flags =
-        OpenTreeFlags::OPEN_TREE_CLONE | OpenTreeFlags::OPEN_TREE_CLOEXEC | OpenTreeFlags::AT_RECURSIVE;
-    let copy = rustix::mount::open_tree(CWD, &show.source, flags).at(LAYER, named())?;
+    let copy = detached_copy(&show.source).at(LAYER, named())?;
     let mut set = libc::MOUNT_ATTR_NOSUID;
     if show.access != Access::Device {
         set |= libc::MOUNT_ATTR_NODEV;
@@ -97,7 +95,14 @@ fn copy_of(show: &Show, identity: Identity, owners: &OwnerMaps) -> Result<OwnedF
     Ok(copy)
 }
 
-fn set_attributes(
+/// The mounts at and beneath a path, once more and nowhere attached.
+pub(super) fn detached_copy(path: &Path) -> rustix::io::Result<OwnedFd> {
+    let flags =
+        OpenTreeFlags::OPEN_TREE_CLONE | OpenTreeFlags::OPEN_TREE_CLOEXEC | OpenTreeFlags::AT_RECURSIVE;
+    rustix::mount::open_tree(CWD, path, flags)
+}
+
+pub(super) fn set_attributes(
     mount: BorrowedFd<'_>,
     recursive: bool,
     set: u64,

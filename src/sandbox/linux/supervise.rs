@@ -9,6 +9,7 @@ use rustix::process::{Pid, PidfdFlags, WaitOptions, pidfd_open, waitpid};
 
 use super::super::job::{Access, Job};
 use super::channel::{At, Channel, Failure, checked, read_job};
+use super::handover::HandedOver;
 use super::identity::{Identity, OwnerMaps};
 use super::init;
 use super::inspect::Namespaces;
@@ -42,11 +43,19 @@ fn supervise(channel: &Channel) -> Result<(), Failure> {
     rustix::process::setsid().at("session", "setsid")?;
     rustix::process::umask(rustix::fs::Mode::from_raw_mode(0o022));
     let job = read_job().at("job", "read")?;
-    let wall = job.limits.wall;
     let identity = Identity::choose();
     let outside = Namespaces::current();
     let shown = job.shows.iter().filter(|show| matches!(show.access, Access::Read | Access::Write));
     let owners = OwnerMaps::prepare(identity, shown.map(|show| Path::new(&show.source)))?;
+    let handed = HandedOver::where_needed(&job, identity, &owners)?;
+    let done = run(channel, Prepared { job, identity, owners, outside });
+    handed.take_back();
+    done
+}
+
+fn run(channel: &Channel, prepared: Prepared) -> Result<(), Failure> {
+    let wall = prepared.job.limits.wall;
+    let identity = prepared.identity;
     if let Identity::Own { .. } = identity {
         identity.enter_user_namespace()?;
     }
@@ -65,10 +74,10 @@ fn supervise(channel: &Channel) -> Result<(), Failure> {
     let child = checked(unsafe { libc::fork() }.into()).at("init", "fork")?;
     if child == 0 {
         drop(held);
-        init::main(channel, Prepared { job, identity, owners, outside }, &alive);
+        init::main(channel, prepared, &alive);
     }
     drop(alive);
-    drop(owners);
+    drop(prepared);
     let child = Pid::from_raw(child as i32).expect("fork gives a positive number to the parent");
     watch(channel, child, wall.saturating_add(GRACE))
 }
