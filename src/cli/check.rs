@@ -48,12 +48,12 @@ pub fn run(global: &Global, args: &CheckArgs) -> Result<Exit, Failure> {
             eprintln!("{:?}", in_source(diagnostic, source));
         }
         let count = |severity| found.iter().filter(|diagnostic| diagnostic.severity == severity).count();
-        println!(
+        output::line(format!(
             "{} notes, {} errors, {} warnings",
             notes.len(),
             count(Severity::Error),
             count(Severity::Warning)
-        );
+        ));
     }
     Ok(if found.iter().any(Diagnostic::is_error) { Exit::Errors } else { Exit::Done })
 }

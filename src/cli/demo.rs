@@ -137,7 +137,7 @@ fn report(
             "steps": steps,
         }));
     }
-    println!();
+    output::line("");
     let mut table = output::table(&["step", "result", "seconds", "cost"]);
     for step in &steps {
         table.add_row([
@@ -148,25 +148,29 @@ fn report(
         ]);
     }
     output::print_table(&table);
-    println!();
+    output::line("");
     let status = view.feature.folder.map(|status| status.to_string()).unwrap_or_default();
     let spent = view.spent();
     let whose = if demo.recorded { " (as recorded; nothing was charged)" } else { "" };
-    println!("{} is in `{status}` after {:.0} s", view.feature.label(), begun.elapsed().as_secs_f64());
-    println!("cost {}{whose}, {} tokens, {} model calls", spent.usd, spent.tokens, spent.calls);
-    println!();
-    println!("vault       {}", demo.vault.display());
-    println!("repository  {} (origin {})", demo.repository.display(), demo.origin.display());
-    println!("open first  {}", shown(&demo.vault, &view.feature.path));
+    output::line(format!(
+        "{} is in `{status}` after {:.0} s",
+        view.feature.label(),
+        begun.elapsed().as_secs_f64()
+    ));
+    output::line(format!("cost {}{whose}, {} tokens, {} model calls", spent.usd, spent.tokens, spent.calls));
+    output::line("");
+    output::line(format!("vault       {}", demo.vault.display()));
+    output::line(format!("repository  {} (origin {})", demo.repository.display(), demo.origin.display()));
+    output::line(format!("open first  {}", shown(&demo.vault, &view.feature.path)));
     if let Some(run_note) = run_note {
-        println!("then        {}", shown(&demo.vault, &run_note));
+        output::line(format!("then        {}", shown(&demo.vault, &run_note)));
     }
-    println!("the story   git -C {} log --oneline", demo.vault.display());
+    output::line(format!("the story   git -C {} log --oneline", demo.vault.display()));
     if view.feature.folder == Some(Status::Review) {
-        println!(
+        output::line(format!(
             "to merge    tick `merge` in the pull request's note, then `ado-vault --vault {} run`",
             demo.vault.display()
-        );
+        ));
     }
     Ok(())
 }

@@ -65,17 +65,17 @@ pub fn run(global: &Global, _args: &DoctorArgs) -> Result<Exit, Failure> {
 
 fn print(report: &DoctorReport) {
     let mark = |ok: bool| if ok { "✓" } else { "✗" };
-    println!("ado-vault {}", report.version);
-    println!("{} {}: {}", mark(report.git.ok), report.git.what, report.git.detail);
+    output::line(format!("ado-vault {}", report.version));
+    output::line(format!("{} {}: {}", mark(report.git.ok), report.git.what, report.git.detail));
     match &report.sandbox_problem {
-        None => println!("✓ sandbox"),
-        Some(problem) => println!("✗ {problem}"),
+        None => output::line("✓ sandbox"),
+        Some(problem) => output::line(format!("✗ {problem}")),
     }
     for layer in &report.sandbox.layers {
-        println!("    {} {}: {}", mark(layer.enforced), layer.name, layer.detail);
+        output::line(format!("    {} {}: {}", mark(layer.enforced), layer.name, layer.detail));
     }
     for finding in &report.vault {
-        println!("{} {}: {}", mark(finding.ok), finding.what, finding.detail);
+        output::line(format!("{} {}: {}", mark(finding.ok), finding.what, finding.detail));
     }
 }
 

@@ -36,15 +36,17 @@ pub fn run(global: &Global, args: &InitArgs) -> Result<Exit, Failure> {
         RepositoryState::Made => "a new git repository".to_owned(),
         RepositoryState::Joined(path) => format!("the git repository `{}`", path.display()),
     };
-    println!(
+    output::line(format!(
         "{}: {} files written, {} kept, in {repository}",
         dir.display(),
         report.created.len(),
         report.kept.len()
-    );
+    ));
     if let Some(commit) = &report.commit {
-        println!("committed as {}", commit.short());
+        output::line(format!("committed as {}", commit.short()));
     }
-    println!("next: open the folder in Obsidian and read `Home`; add a repository note; `ado-vault doctor`");
+    output::line(
+        "next: open the folder in Obsidian and read `Home`; add a repository note; `ado-vault doctor`",
+    );
     Ok(Exit::Done)
 }

@@ -38,11 +38,11 @@ pub fn run(global: &Global, args: &LogArgs) -> Result<Exit, Failure> {
     if global.format == Format::Json {
         output::json(&lines)?;
     } else if lines.is_empty() {
-        println!("{feature} has no runs yet");
+        output::line(format!("{feature} has no runs yet"));
     } else {
         for line in lines {
             let at = line.at.strftime("%Y-%m-%d %H:%M:%S");
-            println!("{at}  {}  {:<22} {}", line.run, line.event, line.what.replace('\n', " "));
+            output::line(format!("{at}  {}  {:<22} {}", line.run, line.event, line.what.replace('\n', " ")));
         }
     }
     Ok(Exit::Done)

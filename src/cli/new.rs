@@ -147,6 +147,6 @@ fn report(global: &Global, vault: &Vault, id: &FeatureId, path: &NotePath) -> Re
     if global.format == Format::Json {
         return output::json(&serde_json::json!({ "id": id, "path": path }));
     }
-    println!("{id}: {}", vault.root().join(path.as_str()).display());
+    output::line(format!("{id}: {}", vault.root().join(path.as_str()).display()));
     Ok(())
 }

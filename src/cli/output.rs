@@ -1,5 +1,8 @@
 //! Printing: results on standard output, everything else on standard error.
 
+use std::fmt::Display;
+use std::io::Write;
+
 use comfy_table::{ContentArrangement, Table, presets};
 use serde::Serialize;
 use tracing_subscriber::EnvFilter;
@@ -19,9 +22,20 @@ pub fn set_up(verbose: u8) {
     let _ = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).try_init();
 }
 
+/// One line on standard output. A reader that went away, as `head` does, ends the program quietly.
+pub fn line(text: impl Display) {
+    if let Err(error) = writeln!(std::io::stdout().lock(), "{text}") {
+        if error.kind() == std::io::ErrorKind::BrokenPipe {
+            std::process::exit(0);
+        }
+        eprintln!("error: cannot write to standard output: {error}");
+        std::process::exit(1);
+    }
+}
+
 /// One JSON document on standard output.
 pub fn json(value: &impl Serialize) -> Result<(), Failure> {
-    println!("{}", serde_json::to_string_pretty(value)?);
+    line(serde_json::to_string_pretty(value)?);
     Ok(())
 }
 
@@ -37,8 +51,8 @@ pub fn table(header: &[&str]) -> Table {
 
 /// Prints a table without trailing spaces.
 pub fn print_table(table: &Table) {
-    for line in table.to_string().lines() {
-        println!("{}", line.trim_end());
+    for row in table.to_string().lines() {
+        line(row.trim_end());
     }
 }
 

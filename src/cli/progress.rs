@@ -74,8 +74,9 @@ impl Listener for Progress {
                 self.end(run);
                 let seconds = outcome.millis as f64 / 1000.0;
                 let cost = if spent.calls > 0 { format!(", {}", spent.usd) } else { String::new() };
-                tracing::info!(%run, %key, seconds, result = %outcome.result.in_words(), "step finished");
-                self.line(&format!("    {key} took {seconds:.1} s{cost}"));
+                let what = outcome.result.in_words();
+                tracing::info!(%run, %key, seconds, result = %what, "step finished");
+                self.line(&format!("  {}: {key} {what} ({seconds:.1} s{cost})", run.feature));
             }
             Said::Waits { feature, on, unblock } => {
                 self.line(&format!("  {feature}: waits for {on}"));

@@ -47,6 +47,7 @@ pub fn run(global: &Global, args: &RunArgs) -> Result<Exit, Failure> {
     summary(global, &vault, &only)?;
     Ok(match outcome {
         Outcome::Idle => Exit::Done,
+        Outcome::Failed => Exit::Errors,
         Outcome::WaitsForHuman | Outcome::Stopped => Exit::Waiting,
     })
 }
@@ -62,8 +63,8 @@ fn dry_run(global: &Global, plan: &crate::domain::Plan) -> Result<Exit, Failure>
             DecisionKind::Wait { wait } => format!("wait for {}", wait.on),
             DecisionKind::Rest => continue,
         };
-        println!("{}: {}", note::plain(&decision.feature), note::plain(&what));
-        println!("    because {}", note::plain(&decision.reason));
+        output::line(format!("{}: {}", note::plain(&decision.feature), note::plain(&what)));
+        output::line(format!("    because {}", note::plain(&decision.reason)));
     }
     Ok(Exit::Done)
 }

@@ -28,8 +28,11 @@ pub fn run(global: &Global, args: &ScoreArgs) -> Result<Exit, Failure> {
         output::json(&triage)?;
         return Ok(Exit::Done);
     }
-    println!("{} {}", view.feature.label(), note::plain(&view.feature.title));
-    println!("  complexity {} of 100 → {}, strategy {}", triage.complexity, triage.tier, triage.strategy);
+    output::line(format!("{} {}", view.feature.label(), note::plain(&view.feature.title)));
+    output::line(format!(
+        "  complexity {} of 100 → {}, strategy {}",
+        triage.complexity, triage.tier, triage.strategy
+    ));
     let mut table = output::table(&["criterion", "points", "because"]);
     for points in &triage.points {
         table.add_row([
@@ -39,8 +42,8 @@ pub fn run(global: &Global, args: &ScoreArgs) -> Result<Exit, Failure> {
         ]);
     }
     output::print_table(&table);
-    println!("  risk {}: {}", triage.risk, note::plain(&triage.risk_reasons.join("; ")));
-    println!("  novelty {}: {}", triage.novelty, note::plain(&triage.novelty_reason));
-    println!("  plan approval: {}", if triage.plan_approval { "asked" } else { "not asked" });
+    output::line(format!("  risk {}: {}", triage.risk, note::plain(&triage.risk_reasons.join("; "))));
+    output::line(format!("  novelty {}: {}", triage.novelty, note::plain(&triage.novelty_reason)));
+    output::line(format!("  plan approval: {}", if triage.plan_approval { "asked" } else { "not asked" }));
     Ok(Exit::Done)
 }

@@ -47,7 +47,7 @@ pub fn work(vault: &Vault, options: Options, work: &Work) -> Result<Outcome, Fai
     let outcome = runtime.block_on(async {
         let stop = CancellationToken::new();
         stop_on_signals(&stop)?;
-        let mut engine = Engine::open(vault, options)?;
+        let mut engine = Engine::open(vault, options).await?;
         Ok::<Outcome, Failure>(match work {
             Work::UntilIdle => engine.run(&stop).await?,
             Work::UntilStopped => engine.watch(&stop).await?,

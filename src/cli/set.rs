@@ -33,7 +33,7 @@ pub fn run(global: &Global, args: &SetArgs) -> Result<Exit, Failure> {
     if global.format == Format::Json {
         output::json(&serde_json::json!({ "path": path, "changed": changed }))?;
     } else {
-        println!("{path}: {}", if changed { "changed" } else { "already so" });
+        output::line(format!("{path}: {}", if changed { "changed" } else { "already so" }));
     }
     Ok(Exit::Done)
 }

@@ -34,25 +34,25 @@ pub fn run(global: &Global, args: &StatusArgs) -> Result<Exit, Failure> {
         return Ok(Exit::Done);
     }
     if report.features.is_empty() {
-        println!("nothing planned or at work; `ado-vault new \"Title\"` writes a feature note");
+        output::line(format!("nothing planned or at work; `ado-vault new \"Title\"` writes a feature note"));
     } else {
         print_rows(&report.features);
     }
     for problem in &report.problems {
-        println!("{} {problem}", output::severity_mark(problem.severity));
+        output::line(format!("{} {problem}", output::severity_mark(problem.severity)));
     }
-    println!();
+    output::line("");
     let engine = match &report.engine {
         Some(holder) => format!("{} runs as process {}", holder.what, holder.pid),
         None => "nothing is running; `ado-vault watch` starts work".to_owned(),
     };
-    println!(
+    output::line(format!(
         "today {}, {} tokens, {} calls · worktrees {} · {engine}",
         report.today.usd,
         report.today.tokens,
         report.today.calls,
         indicatif::HumanBytes(report.worktree_bytes)
-    );
+    ));
     Ok(Exit::Done)
 }
 

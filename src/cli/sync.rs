@@ -46,7 +46,7 @@ pub fn run(global: &Global, args: &SyncArgs) -> Result<Exit, Failure> {
         output::json(&serde_json::json!({ "pushed": pushed, "problems": problems }))?;
     } else {
         for problem in &problems {
-            println!("{problem}");
+            output::line(problem);
         }
         eprintln!("synced, {pushed}");
     }
@@ -68,10 +68,10 @@ fn check(global: &Global, vault: &Vault) -> Result<Exit, Failure> {
         output::json(&serde_json::json!({ "would": would, "problems": problems }))?;
     } else {
         for line in &would {
-            println!("{}", crate::note::plain(line));
+            output::line(format!("{}", crate::note::plain(line)));
         }
         for problem in &problems {
-            println!("{problem}");
+            output::line(problem);
         }
     }
     let clean = would.is_empty() && !problems.iter().any(Diagnostic::is_error);

@@ -27,25 +27,31 @@ pub fn run(global: &Global, args: &WhyArgs) -> Result<Exit, Failure> {
         return Ok(Exit::Done);
     }
     let status = why.status.map(|status| status.to_string()).unwrap_or_default();
-    println!("{} {} · {status}", why.feature, why.title);
-    println!("  {}", why.path);
-    println!("  next: {}", why.next);
+    output::line(format!("{} {} · {status}", why.feature, why.title));
+    output::line(format!("  {}", why.path));
+    output::line(format!("  next: {}", why.next));
     if !why.reason.is_empty() {
-        println!("  because: {}", why.reason);
+        output::line(format!("  because: {}", why.reason));
     }
     if let Some(wait) = &why.wait {
-        println!("  why: {}", note::plain(&wait.why));
-        println!("  to go on: {}", note::plain(&wait.unblock));
+        output::line(format!("  why: {}", note::plain(&wait.why)));
+        output::line(format!("  to go on: {}", note::plain(&wait.unblock)));
     }
     if let Some(brake) = &why.brake {
-        println!("  stopped by: {brake}");
+        output::line(format!("  stopped by: {brake}"));
     }
     if let Some(triage) = &why.triage {
-        println!("  tier: {} (complexity {} of 100, risk {})", triage.tier, triage.complexity, triage.risk);
+        output::line(format!(
+            "  tier: {} (complexity {} of 100, risk {})",
+            triage.tier, triage.complexity, triage.risk
+        ));
     }
-    println!("  spent: {}, {} tokens, {} calls", why.spent.usd, why.spent.tokens, why.spent.calls);
+    output::line(format!(
+        "  spent: {}, {} tokens, {} calls",
+        why.spent.usd, why.spent.tokens, why.spent.calls
+    ));
     for diagnostic in why.diagnostics.iter().chain(&seen.observation.snapshot.config.problems) {
-        println!("  {} {diagnostic}", output::severity_mark(diagnostic.severity));
+        output::line(format!("  {} {diagnostic}", output::severity_mark(diagnostic.severity)));
     }
     Ok(Exit::Done)
 }

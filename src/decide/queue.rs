@@ -8,7 +8,7 @@ use jiff::Timestamp;
 
 use super::eligibility::is_chosen;
 use super::next::Next;
-use crate::domain::{Config, Effect, FeatureView, QueueClass, RepoName, RunId, Snapshot};
+use crate::domain::{Config, Effect, FeatureView, QueueClass, RepoName, RunId, Snapshot, Status};
 
 /// Places that are taken. Every live run holds one, whatever it waits for, unless the command line leaves it out.
 pub(super) struct Slots {
@@ -19,8 +19,10 @@ pub(super) struct Slots {
 impl Slots {
     pub(super) fn of(snapshot: &Snapshot) -> Self {
         let mut slots = Self { taken: 0, by_repo: BTreeMap::new() };
-        let live = snapshot.features.iter().filter(|view| is_chosen(snapshot, view));
-        for run in live.filter_map(FeatureView::live_run) {
+        let chosen = snapshot.features.iter().filter(|view| is_chosen(snapshot, view));
+        // A pull request that waits for its merge takes nobody's time.
+        let at_work = chosen.filter_map(FeatureView::live_run).filter(|run| run.status != Status::Review);
+        for run in at_work {
             slots.take(&run.repo);
         }
         slots

@@ -75,6 +75,8 @@ pub struct RunState {
     pub since_resume: SinceResume,
     /// Human words not yet given to the coder.
     pub words: Vec<String>,
+    /// Every word of a human that this run was ever told.
+    pub heard: BTreeSet<String>,
     pub parked: Option<(Timestamp, String)>,
     /// Effects intended and not completed.
     pub pending: BTreeMap<String, String>,
@@ -147,6 +149,7 @@ impl RunState {
             resumed_at: 0,
             since_resume: SinceResume::default(),
             words: vec![],
+            heard: BTreeSet::new(),
             parked: None,
             pending: BTreeMap::new(),
             completed: BTreeSet::new(),
@@ -233,6 +236,7 @@ impl RunState {
                     changes: self.changes.len(),
                 };
                 self.words.extend(words.iter().cloned());
+                self.heard.extend(words.iter().cloned());
             }
             Event::Moved { to, .. } => self.status = *to,
             Event::BlockWritten { block, hash } => {

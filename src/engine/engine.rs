@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
@@ -11,12 +11,12 @@ use tokio_util::sync::CancellationToken;
 use super::book::ScopeCaps;
 use super::ledger::RunLedger;
 use super::observe::{Circumstances, Observation, Observer, fatal_problems};
-use super::transition::Scribe;
+use super::transition::{NoteChange, Scribe};
 use super::{EngineError, InProcess, Listener, RunBook, Said, StepExecutor, StepServices, request};
 use crate::decide;
 use crate::domain::{
-    Diagnostic, Event, FeatureId, FeatureView, Instruction, Plan, PullRequestView, RunId, SandboxMode,
-    StepKey, StepOutcome, StepResult,
+    Brake, Diagnostic, Effect, Event, FeatureId, FeatureView, Instruction, Plan, PullRequestView, RunId,
+    SandboxMode, StepKey, StepOutcome, StepResult,
 };
 use crate::sandbox::Sandbox;
 use crate::vault::{History, Look, Vault, VaultLock, Watch, WatchLock, sweep_kept};
@@ -41,6 +41,8 @@ pub enum Outcome {
     Idle,
     /// Nothing can go on without a human.
     WaitsForHuman,
+    /// Something could not be done; what, was said.
+    Failed,
     /// Stopped by a signal; state is saved.
     Stopped,
 }
@@ -58,6 +60,20 @@ pub(super) struct Flight {
     pub cancel: CancellationToken,
 }
 
+/// Something that could not be done for a feature.
+struct Failure {
+    what: String,
+    tries: u32,
+    may_pass: bool,
+    not_before: Instant,
+}
+
+impl Failure {
+    fn rests(&self) -> bool {
+        Instant::now() < self.not_before
+    }
+}
+
 /// The one engine of a vault. Holds its lock as long as it lives.
 pub struct Engine {
     pub(super) vault: Vault,
@@ -73,7 +89,7 @@ pub struct Engine {
     listener: Arc<dyn Listener>,
     done_sender: mpsc::UnboundedSender<Finished>,
     done: mpsc::UnboundedReceiver<Finished>,
-    failed_before: BTreeMap<String, String>,
+    failures: BTreeMap<String, Failure>,
     books_only: bool,
     /// Whether a note was still being typed at the last look.
     settling: bool,
@@ -82,6 +98,8 @@ pub struct Engine {
 
 /// Time that steps get to stop by themselves at a signal.
 const STOP_GRACE: Duration = Duration::from_secs(4);
+/// Tries of a push or merge that may pass, before a human is asked.
+const MOST_TRIES: u32 = 5;
 /// Looks in a row that may each perform something before the loop yields to events.
 const MOST_LOOKS: u32 = 1_000;
 /// How long a run in the foreground waits before it looks again for waits that end by themselves.
@@ -93,7 +111,7 @@ impl Engine {
     /// # Errors
     /// `VaultError::Held` when another engine works on the vault; `InvalidConfig` when settings or policies have
     /// errors at the start.
-    pub fn open(vault: &Vault, options: Options) -> Result<Self, EngineError> {
+    pub async fn open(vault: &Vault, options: Options) -> Result<Self, EngineError> {
         let lock = WatchLock::acquire(vault, options.what)?;
         let history = History::open(vault)?;
         let (book, damage) = RunBook::load(vault)?;
@@ -120,7 +138,7 @@ impl Engine {
             listener: options.listener,
             done_sender,
             done,
-            failed_before: BTreeMap::new(),
+            failures: BTreeMap::new(),
             books_only: false,
             settling: false,
             _lock: lock,
@@ -136,6 +154,7 @@ impl Engine {
         sweep_kept(&lock, vault)?;
         drop(lock);
         engine.recover(&first)?;
+        engine.sweep_worktrees(&first).await;
         Ok(engine)
     }
 
@@ -148,7 +167,11 @@ impl Engine {
             }
             if self.in_flight.is_empty() && !self.waits_on_time(&plan) {
                 let human = plan.waits().any(|(_, wait)| wait.needs_human);
-                return Ok(if human { Outcome::WaitsForHuman } else { Outcome::Idle });
+                return Ok(match (human, self.failures.is_empty()) {
+                    (_, false) => Outcome::Failed,
+                    (true, true) => Outcome::WaitsForHuman,
+                    (false, true) => Outcome::Idle,
+                });
             }
             tokio::select! {
                 () = stop.cancelled() => {}
@@ -214,20 +237,21 @@ impl Engine {
     async fn perform_all(&mut self, look: &Observation, plan: &Plan) -> Result<bool, EngineError> {
         let mut changed = false;
         for (decision, effect) in plan.effects() {
-            if self.books_only && !effect.is_bookkeeping() {
+            let too_early = self.failures.get(&decision.feature).is_some_and(Failure::rests);
+            if too_early || (self.books_only && !effect.is_bookkeeping()) {
                 continue;
             }
             tracing::debug!(feature = %decision.feature, ?effect, reason = %decision.reason, "perform");
             match self.perform(look, decision, effect).await {
                 Ok(()) => {
-                    self.failed_before.remove(&decision.feature);
+                    self.failures.remove(&decision.feature);
                     changed = true;
                     // A move may have changed links in other notes: look again before touching those.
                     if effect.moves_notes() {
                         return Ok(true);
                     }
                 }
-                Err(error) => self.complain(&decision.feature, &error),
+                Err(error) => changed |= self.failed(look, &decision.feature, effect, &error)?,
             }
         }
         for decision in &plan.decisions {
@@ -236,18 +260,45 @@ impl Engine {
             }
             match self.explain(look, decision) {
                 Ok(written) => changed |= written,
-                Err(error) => self.complain(&decision.feature, &error),
+                Err(error) => self.complain(&decision.feature, &error, false),
             }
         }
         Ok(changed)
     }
 
-    /// Says an error once, not at every look.
-    fn complain(&mut self, feature: &str, error: &EngineError) {
-        let what = format!("{feature}: {error}");
-        if self.failed_before.insert(feature.to_owned(), what.clone()).as_ref() != Some(&what) {
-            self.say(&Said::Problem { what });
+    /// An effect that failed is tried again later; one that cannot succeed stops the run with its reason.
+    fn failed(
+        &mut self,
+        look: &Observation,
+        feature: &str,
+        effect: &Effect,
+        error: &EngineError,
+    ) -> Result<bool, EngineError> {
+        self.complain(feature, error, error.may_pass());
+        let tries = self.failures.get(feature).map_or(0, |failure| failure.tries);
+        let (Effect::Publish { run } | Effect::Merge { run }) = effect else { return Ok(false) };
+        if error.may_pass() && tries < MOST_TRIES {
+            return Ok(false);
         }
+        self.failures.remove(feature);
+        let detail = format!("cannot {}: {}", effect.in_words(), error.with_remedy());
+        self.book.append(run, Event::Braked { brake: Brake::StepFailed, detail })?;
+        let what = format!("stopped: {}", Brake::StepFailed);
+        self.project(look, run, NoteChange::default(), &what, "braked")?;
+        Ok(true)
+    }
+
+    /// Says an error once, not at every look, and remembers when the effect may be tried again.
+    fn complain(&mut self, feature: &str, error: &EngineError, may_pass: bool) {
+        let what = format!("{feature}: {}", error.with_remedy());
+        let before = self.failures.remove(feature);
+        if before.as_ref().is_none_or(|before| before.what != what) {
+            self.say(&Said::Problem { what: what.clone() });
+        }
+        let tries = before.map_or(0, |before| before.tries) + 1;
+        let pause = Duration::from_secs(1 << tries.min(6));
+        let failure = Failure { what, tries, may_pass, not_before: Instant::now() + pause };
+        self.failures.insert(feature.to_owned(), failure);
     }
 
     /// One look at everything.
@@ -351,7 +402,8 @@ impl Engine {
     /// Whether something waits only for time to pass: a retry, a quota, a note that is being typed.
     fn waits_on_time(&self, plan: &Plan) -> bool {
         let by_time = |on: &str| on.starts_with("quota") || on.starts_with("retry");
-        self.settling || plan.waits().any(|(_, wait)| by_time(&wait.on))
+        let trying = self.failures.values().any(|failure| failure.may_pass && failure.tries < MOST_TRIES);
+        self.settling || trying || plan.waits().any(|(_, wait)| by_time(&wait.on))
     }
 
     pub(super) fn scribe(&self) -> Scribe<'_> {

@@ -31,8 +31,39 @@ pub enum EngineError {
     InvalidConfig(Vec<Diagnostic>),
     #[error("repository `{0}` has no note in the repositories folder")]
     NoSuchRepository(String),
+    #[error("cannot start the runtime")]
+    Runtime(#[source] std::io::Error),
     #[error("a background task ended unexpectedly: {0}")]
     Task(#[from] tokio::task::JoinError),
+}
+
+impl EngineError {
+    /// Whether the same effect may succeed later without a human.
+    pub fn may_pass(&self) -> bool {
+        match self {
+            Self::Workspace(error) => error.retry(),
+            Self::HistoryBlocked(_) | Self::Vault(_) | Self::Task(_) => true,
+            _ => false,
+        }
+    }
+
+    /// The error with its causes and what to do about it.
+    pub fn with_remedy(&self) -> String {
+        let mut text = self.to_string();
+        let mut cause = std::error::Error::source(self);
+        while let Some(source) = cause {
+            let said = source.to_string();
+            if !text.contains(&said) {
+                text = format!("{text}: {said}");
+            }
+            cause = source.source();
+        }
+        match self {
+            Self::Workspace(error) => format!("{text}; {}", error.remedy()),
+            Self::Forge(error) => format!("{text}; {}", error.remedy()),
+            _ => text,
+        }
+    }
 }
 
 impl<E> From<StoreError<E>> for EngineError

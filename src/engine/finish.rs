@@ -4,8 +4,12 @@ use super::engine::{Engine, Finished};
 use super::observe::Observation;
 use super::transition::NoteChange;
 use super::{EngineError, Said};
-use crate::domain::{Event, Repository, RunEnd, RunId, Status};
-use crate::workspace::Removed;
+use std::time::Duration;
+
+use tokio_util::sync::CancellationToken;
+
+use crate::domain::{Event, RunEnd, RunId, Status};
+use crate::workspace::{Removed, run_hook};
 
 impl Engine {
     /// Journals a step's end and shows it in the notes.
@@ -21,45 +25,66 @@ impl Engine {
         let spent = self.state(&run)?.last_try().map(|step| step.spent).unwrap_or_default();
         self.say(&Said::StepFinished { run: run.clone(), key, outcome: Box::new(outcome), spent });
         if look.snapshot.feature(&run.feature).is_some() {
-            self.project(look, &run, NoteChange::default(), &what, "step-finished")?;
+            self.write_run(look, &run, NoteChange::default(), &what, "step-finished")?;
         }
         Ok(())
     }
 
-    /// Moves a merged feature to `done`, ends its run, cleans up.
-    pub(super) fn finish(
+    /// Ends the run of a merged or split feature, moves its note to `done`, cleans up.
+    pub(super) async fn finish(
         &mut self,
         look: &Observation,
         run: &RunId,
         result: RunEnd,
         detail: &str,
     ) -> Result<(), EngineError> {
-        let state = self.state(run)?;
-        let view = self.view(look, &run.feature)?;
-        let workspace = self.workspace(look, view, &state)?;
-        self.book.append(run, Event::Ended { result, detail: detail.to_owned() })?;
-        self.go(look, run, Status::Done, NoteChange::default().unwaiting())?;
-        if let Some(worktree) = workspace.find(run)
-            && let Removed::Kept { why } = workspace.remove(&worktree, &state.branch)?
-        {
-            self.say(&Said::Problem { what: format!("{run}: worktree kept: {why}") });
+        if self.state(run)?.ended.is_none() {
+            self.book.append(run, Event::Ended { result, detail: detail.to_owned() })?;
         }
+        self.go(look, run, Status::Done, NoteChange::default().unwaiting())?;
+        self.remove_worktree(look, run).await;
         Ok(())
     }
 
-    /// Removes the worktree of an ended run, unless it holds work that is nowhere else.
-    pub(super) fn remove_worktree(&self, look: &Observation, run: &RunId, repository: &Repository) {
-        let removed = self.open_workspace(look, repository).and_then(|workspace| {
-            let branch = self.state(run)?.branch;
-            match workspace.find(run) {
-                Some(worktree) => Ok(Some(workspace.remove(&worktree, &branch)?)),
-                None => Ok(None),
+    /// Removes the worktree of an ended run, unless it holds work that is nowhere else. Failures only warn.
+    pub(super) async fn remove_worktree(&self, look: &Observation, run: &RunId) {
+        match self.try_remove_worktree(look, run).await {
+            Ok(Some(Removed::Kept { why })) => {
+                self.say(&Said::Problem { what: format!("{run}: worktree kept: {why}") });
             }
-        });
-        match removed {
-            Ok(Some(Removed::Kept { why })) => tracing::info!(%run, %why, "worktree kept"),
             Ok(_) => {}
-            Err(error) => tracing::warn!(%run, %error, "cannot remove the worktree"),
+            Err(error) => {
+                self.say(&Said::Problem { what: format!("{run}: cannot remove the worktree: {error}") });
+            }
+        }
+    }
+
+    async fn try_remove_worktree(
+        &self,
+        look: &Observation,
+        run: &RunId,
+    ) -> Result<Option<Removed>, EngineError> {
+        let state = self.state(run)?;
+        let view = self.view(look, &run.feature)?;
+        let workspace = self.workspace(look, view, &state)?;
+        let Some(worktree) = workspace.find(run) else { return Ok(None) };
+        let repository = look.snapshot.config.repositories.get(&state.repo);
+        let hook = repository.and_then(|repository| Some((repository, repository.before_remove.as_ref()?)));
+        if let Some((repository, command)) = hook {
+            let paths = workspace.protected_paths(&worktree);
+            let limit = Duration::from_secs(repository.hook_timeout_seconds);
+            let cancel = CancellationToken::new();
+            run_hook(&self.sandbox, &worktree, &paths, "before_remove", command, limit, &cancel).await?;
+        }
+        Ok(Some(workspace.remove(&worktree, &state.branch)?))
+    }
+
+    /// Worktrees of runs that ended, left by a crash.
+    pub(super) async fn sweep_worktrees(&self, look: &Observation) {
+        for run in self.book.all() {
+            if run.ended.is_some() && look.snapshot.feature(&run.id.feature).is_some() {
+                self.remove_worktree(look, &run.id).await;
+            }
         }
     }
 }

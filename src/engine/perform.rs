@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 
 use super::engine::Engine;
-use super::observe::{Observation, repository_of};
+use super::observe::Observation;
 use super::transition::{NoteChange, message};
 use super::{EngineError, Said, request};
 use crate::domain::{
@@ -24,7 +24,7 @@ impl Engine {
         match effect {
             Effect::AssignId { path, id } => self.assign_id(look, path, id),
             Effect::Align { path, status } => self.align(look, path, *status),
-            Effect::Advance { path, to } => self.advance(look, path, *to),
+            Effect::Advance { path, to } => self.advance(look, path, *to, &decision.reason),
             Effect::NoteMove { run, from, to } => {
                 self.book.append(run, Event::Moved { from: *from, to: *to })?;
                 self.say_did(&run.feature, format!("moved {from} → {to} by a human"));
@@ -45,9 +45,13 @@ impl Engine {
             Effect::AdoptPlan { run, text } => {
                 self.book.append(run, Event::PlanEdited { plan_text: text.clone() })
             }
-            Effect::AskApproval { run, gate, plan, base } => self
-                .book
-                .append(run, Event::ApprovalAsked { gate: *gate, plan: plan.clone(), base: base.clone() }),
+            Effect::AskApproval { run, gate, plan, base } => {
+                let event = Event::ApprovalAsked { gate: *gate, plan: plan.clone(), base: base.clone() };
+                self.book.append(run, event)?;
+                // A tick left over from before cannot pass this gate.
+                let change = NoteChange::default().remove("approved");
+                self.project(look, run, change, &format!("asks for the approval of {gate}"), "approval-asked")
+            }
             Effect::Approve { run, gate, plan, base, by } => {
                 let event =
                     Event::Approved { gate: *gate, plan: plan.clone(), base: base.clone(), by: by.clone() };
@@ -67,7 +71,7 @@ impl Engine {
             Effect::Split { run, features } => self.split(look, run, features),
             Effect::Publish { run } => self.publish(look, run).await,
             Effect::Merge { run } => self.merge(look, run).await,
-            Effect::Finish { run, result, detail } => self.finish(look, run, *result, detail),
+            Effect::Finish { run, result, detail } => self.finish(look, run, *result, detail).await,
             Effect::End { run, result, detail } => self.end(look, run, *result, detail).await,
         }
     }
@@ -94,10 +98,21 @@ impl Engine {
         self.write_plain(look, view, NoteChange::default().go(status), subject, &label, "aligned")
     }
 
-    fn advance(&self, look: &Observation, path: &NotePath, to: Status) -> Result<(), EngineError> {
+    /// A move of ado's own: of a run's note, or of one that no run works on.
+    fn advance(
+        &self,
+        look: &Observation,
+        path: &NotePath,
+        to: Status,
+        reason: &str,
+    ) -> Result<(), EngineError> {
         let view = self.view_at(look, path)?;
+        if let Some(run) = view.live_run() {
+            return self.go(look, &run.id, to, NoteChange::default().unwaiting());
+        }
         let label = view.feature.label().to_owned();
-        let subject = format!("{label}: new → {to} by policy");
+        let from = view.feature.folder.map(|from| from.to_string()).unwrap_or_default();
+        let subject = format!("{label}: {from} → {to}, {reason}");
         self.write_plain(look, view, NoteChange::default().go(to), subject, &label, "advanced")
     }
 
@@ -168,12 +183,25 @@ impl Engine {
         what: &str,
         event: &str,
     ) -> Result<(), EngineError> {
+        self.write_run(look, run, change, what, event)?;
+        self.say_did(&run.feature, what.to_owned());
+        Ok(())
+    }
+
+    /// [`Engine::project`] without a word to the listener.
+    pub(super) fn write_run(
+        &self,
+        look: &Observation,
+        run: &RunId,
+        change: NoteChange,
+        what: &str,
+        event: &str,
+    ) -> Result<(), EngineError> {
         let state = self.state(run)?;
         let view = self.view(look, &run.feature)?;
         let subject = format!("{}: {what}", run.feature);
         let message = message(subject, run.feature.as_str(), Some(&state), event);
         self.scribe().write(look, &view.feature, Some(run), &change, message)?;
-        self.say_did(&run.feature, what.to_owned());
         Ok(())
     }
 
@@ -272,11 +300,7 @@ impl Engine {
             RunEnd::Merged => "merged",
         };
         self.project(look, run, change, what, "ended")?;
-        if let Some(repository) =
-            repository_of(&self.view(look, &run.feature)?.feature, &look.snapshot.config)
-        {
-            self.remove_worktree(look, run, repository);
-        }
+        self.remove_worktree(look, run).await;
         Ok(())
     }
 }

@@ -10,12 +10,13 @@ use super::observe::{Observation, repository_of, worktrees_folder};
 use super::transition::NoteChange;
 use super::{EngineError, Said};
 use crate::domain::{
-    Event, FeatureView, ForgeKind, GitId, NotePath, PullRequestDraft, PullRequestRef, Repository, RunId,
-    RunState, Status,
+    Event, FeatureView, ForgeKind, GitId, NotePath, PullRequestDraft, PullRequestRef, PullRequestView,
+    Repository, RunId, RunState, Status,
 };
 use crate::forge::{Forge, LocalForge};
 use crate::report::render;
-use crate::workspace::{Workspace, WorkspaceError};
+use crate::vault::Vault;
+use crate::workspace::Workspace;
 
 /// Bytes of diff shown in a pull request note.
 const DIFF_BYTES: usize = 100_000;
@@ -91,10 +92,7 @@ impl Engine {
         let (source, target) = (state.branch.clone(), state.target_branch.clone());
         let merged =
             tokio::task::spawn_blocking(move || workspace.merge(&source, &target, method, &message)).await?;
-        let commit = match merged {
-            Ok(merged) => merged.commit,
-            Err(error) => return self.cannot_merge(look, run, error),
-        };
+        let commit = merged?.commit;
         self.book.append(run, Event::Merged { commit: commit.clone() })?;
         self.book.append(run, Event::Completed { effect: "merge".into(), detail: commit.to_string() })?;
         let mut also = vec![];
@@ -106,21 +104,6 @@ impl Engine {
         self.project(look, run, NoteChange::default().unwaiting().with(also), &what, "merged")?;
         self.look_at_pull_request(look, &run.clone()).await;
         Ok(())
-    }
-
-    /// A merge that cannot be done is a human's business: the run stops with the reason.
-    fn cannot_merge(
-        &self,
-        look: &Observation,
-        run: &RunId,
-        error: WorkspaceError,
-    ) -> Result<(), EngineError> {
-        if error.retry() {
-            return Err(error.into());
-        }
-        let detail = format!("cannot merge: {error}; {}", error.remedy());
-        self.book.append(run, Event::Braked { brake: crate::domain::Brake::StepFailed, detail })?;
-        self.project(look, run, NoteChange::default(), "merge not possible", "braked")
     }
 
     /// Looks at the pull requests of all runs under review. A look that fails leaves the last one standing.
@@ -151,7 +134,7 @@ impl Engine {
     async fn try_look(&mut self, look: &Observation, run: &RunId) -> Result<(), EngineError> {
         let state = self.state(run)?;
         let Some(pr) = &state.pr else { return Ok(()) };
-        let mut seen = self.forge().look(pr).await?;
+        let mut seen = seen_at_forge(&self.vault, &state, pr).await?;
         let head = state.merged.clone().or_else(|| state.pr_head.clone());
         if let Some(head) = head {
             let workspace = self.workspace(look, self.view(look, &run.feature)?, &state)?;
@@ -176,7 +159,7 @@ impl Engine {
     }
 
     fn forge(&self) -> Box<dyn Forge> {
-        Box::new(LocalForge::new(self.vault.clone(), Timestamp::now()))
+        forge_of(&self.vault)
     }
 
     /// The notes of the vault that a pull request lives in.
@@ -211,6 +194,22 @@ impl Engine {
         let root = worktrees_folder(&self.vault, &look.snapshot.config);
         Ok(Arc::new(Workspace::open(repository, self.vault.root(), &root)?))
     }
+}
+
+fn forge_of(vault: &Vault) -> Box<dyn Forge> {
+    Box::new(LocalForge::new(vault.clone(), Timestamp::now()))
+}
+
+/// What the forge says of a run's pull request, without the comments that the run was told of already. Whether its
+/// head is reachable is not asked here.
+pub(super) async fn seen_at_forge(
+    vault: &Vault,
+    state: &RunState,
+    pr: &PullRequestRef,
+) -> Result<PullRequestView, EngineError> {
+    let mut seen = forge_of(vault).look(pr).await?;
+    seen.comments.retain(|comment| !state.heard.contains(comment));
+    Ok(seen)
 }
 
 fn push_effect(head: &GitId) -> String {

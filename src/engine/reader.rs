@@ -1,9 +1,12 @@
 //! A look without an engine: for commands that only show. Takes no lock and changes nothing.
 
+use std::collections::BTreeMap;
+
 use super::observe::{Circumstances, Observation, Observer, worktrees_folder};
+use super::publish::seen_at_forge;
 use super::{EngineError, RunBook};
 use crate::decide;
-use crate::domain::{Diagnostic, FeatureId, Plan};
+use crate::domain::{Diagnostic, FeatureId, Plan, PullRequestView, RunId};
 use crate::vault::{History, Vault};
 
 /// The vault as it is now and what would be decided about it.
@@ -19,11 +22,30 @@ pub struct Seen {
 pub fn see(vault: &Vault, asked: &[FeatureId]) -> Result<Seen, EngineError> {
     let history = History::open(vault)?;
     let (book, damage) = RunBook::load(vault)?;
-    let circumstances =
-        Circumstances { asked: asked.to_vec(), only_asked: !asked.is_empty(), ..Circumstances::default() };
+    let circumstances = Circumstances {
+        pull_requests: pull_requests(vault, &book)?,
+        asked: asked.to_vec(),
+        only_asked: !asked.is_empty(),
+        ..Circumstances::default()
+    };
     let observation = Observer::new(vault).look(&book, &history, &circumstances)?;
     let plan = decide::decide(&observation.snapshot);
     Ok(Seen { observation, plan, book, damage })
+}
+
+/// Open pull requests as their forge shows them.
+fn pull_requests(vault: &Vault, book: &RunBook) -> Result<BTreeMap<RunId, PullRequestView>, EngineError> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    let runtime = runtime.map_err(EngineError::Runtime)?;
+    let mut views = BTreeMap::new();
+    for state in book.all() {
+        if let (Some(pr), None) = (&state.pr, &state.ended)
+            && let Ok(view) = runtime.block_on(seen_at_forge(vault, &state, pr))
+        {
+            views.insert(state.id.clone(), view);
+        }
+    }
+    Ok(views)
 }
 
 impl Seen {
