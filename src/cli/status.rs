@@ -34,7 +34,7 @@ pub fn run(global: &Global, args: &StatusArgs) -> Result<Exit, Failure> {
         return Ok(Exit::Done);
     }
     if report.features.is_empty() {
-        output::line(format!("nothing planned or at work; `ado-vault new \"Title\"` writes a feature note"));
+        output::line("nothing planned or at work; `ado-vault new \"Title\"` writes a feature note");
     } else {
         print_rows(&report.features);
     }

@@ -68,7 +68,7 @@ fn check(global: &Global, vault: &Vault) -> Result<Exit, Failure> {
         output::json(&serde_json::json!({ "would": would, "problems": problems }))?;
     } else {
         for line in &would {
-            output::line(format!("{}", crate::note::plain(line)));
+            output::line(crate::note::plain(line));
         }
         for problem in &problems {
             output::line(problem);

@@ -36,29 +36,29 @@ impl ConfigReader {
             scan.notes.iter().find(|note| note.path.folder() == folder && note.path.stem() == stem)
         };
         let problems = &mut config.problems;
-        if let Some(value) = self.settings.one(named(&system, "Settings"), note::read_settings, problems) {
+        if let Some(value) = self.settings.one(named(system, "Settings"), note::read_settings, problems) {
             config.settings = value;
         }
-        if let Some(value) = self.routing.one(named(&policy, "Routing"), note::read_routing, problems) {
+        if let Some(value) = self.routing.one(named(policy, "Routing"), note::read_routing, problems) {
             config.routing = value;
         }
-        if let Some(value) = self.approvals.one(named(&policy, "Approvals"), note::read_approvals, problems) {
+        if let Some(value) = self.approvals.one(named(policy, "Approvals"), note::read_approvals, problems) {
             config.approvals = value;
         }
-        if let Some(value) = self.gates.one(named(&policy, "Gates"), note::read_gates, problems) {
+        if let Some(value) = self.gates.one(named(policy, "Gates"), note::read_gates, problems) {
             config.gates = value;
         }
         let repositories =
-            self.repositories.all(in_folder(&folders.repositories()), note::read_repository, problems);
+            self.repositories.all(in_folder(folders.repositories()), note::read_repository, problems);
         config.repositories = repositories.into_iter().map(|repo| (repo.name.clone(), repo)).collect();
-        let models = self.models.all(in_folder(&folders.models()), note::read_model, problems);
+        let models = self.models.all(in_folder(folders.models()), note::read_model, problems);
         config.models = models.into_iter().map(|model| (model.name.clone(), model)).collect();
-        let agents = self.agents.all(in_folder(&folders.agents()), note::read_agent, problems);
+        let agents = self.agents.all(in_folder(folders.agents()), note::read_agent, problems);
         config.agents = agents.into_iter().map(|agent| (agent.name.clone(), agent)).collect();
-        if let Some(constitution) = named(&policy, "Constitution") {
+        if let Some(constitution) = named(policy, "Constitution") {
             config.constitution = note::body(&constitution.text).trim().to_owned();
         }
-        config.review_rules = in_folder(&folders.review_rules())
+        config.review_rules = in_folder(folders.review_rules())
             .map(|rule| ReviewRule {
                 name: rule.path.stem().to_owned(),
                 text: note::body(&rule.text).trim().to_owned(),

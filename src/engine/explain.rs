@@ -1,7 +1,7 @@
 //! Why nothing happens, written where the human looks: `waiting_on` and the `why` block. Written only when it differs
 //! from what stands there.
 
-use super::engine::Engine;
+use super::event_loop::Engine;
 use super::observe::Observation;
 use super::transition::NoteChange;
 use super::{EngineError, Said};

@@ -4,8 +4,8 @@
 
 mod book;
 mod config;
-mod engine;
 mod error;
+mod event_loop;
 mod execute;
 mod explain;
 mod facts;
@@ -22,8 +22,8 @@ mod transition;
 
 pub use book::RunBook;
 pub use config::ConfigReader;
-pub use engine::{Engine, Options, Outcome};
 pub use error::EngineError;
+pub use event_loop::{Engine, Options, Outcome};
 pub use execute::{InProcess, StepExecutor, StepServices};
 pub use observe::{Observation, Observer};
 pub use progress::{Listener, Quiet, Said};

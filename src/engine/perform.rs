@@ -2,7 +2,7 @@
 
 use jiff::Timestamp;
 
-use super::engine::Engine;
+use super::event_loop::Engine;
 use super::observe::Observation;
 use super::transition::{NoteChange, message};
 use super::{EngineError, Said, request};

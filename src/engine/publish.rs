@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 
-use super::engine::Engine;
+use super::event_loop::Engine;
 use super::observe::{Observation, repository_of, worktrees_folder};
 use super::transition::NoteChange;
 use super::{EngineError, Said};

@@ -2,7 +2,7 @@
 //! not committed. Everything else resumes from the journals by itself.
 
 use super::EngineError;
-use super::engine::Engine;
+use super::event_loop::Engine;
 use super::observe::Observation;
 use super::transition::NoteChange;
 use crate::domain::{Event, Record, RunEnd, RunState, Status, parse_move};
