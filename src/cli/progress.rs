@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
 
-use crate::domain::RunId;
+use crate::domain::{Event, RunId};
 use crate::engine::{Listener, Said};
 use crate::note;
 
@@ -81,6 +81,13 @@ impl Listener for Progress {
             Said::Waits { feature, on, unblock } => {
                 self.line(&format!("  {feature}: waits for {on}"));
                 self.line(&format!("    to go on: {unblock}"));
+            }
+            Said::Recorded { run, record } => {
+                if let Event::ToolCalled { key, tool, .. } = &record.event
+                    && let Some(bar) = self.at_work().get(run)
+                {
+                    bar.set_message(note::plain(&format!("{}: {key} · {tool}", run.feature)));
+                }
             }
             Said::Problem { what } => self.line(&format!("! {what}")),
         }

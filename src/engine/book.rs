@@ -4,13 +4,13 @@
 //! so that parallel runs cannot pass a shared cap between look and leap.
 
 use std::collections::BTreeMap;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use jiff::Timestamp;
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
 
-use super::EngineError;
+use super::{EngineError, Listener, Said};
 use crate::domain::{
     AgentName, Caps, Diagnostic, Event, FeatureId, ModelName, NotePath, Record, RunId, RunState, Spent,
     StepKey,
@@ -30,6 +30,7 @@ pub struct ScopeCaps {
 /// All runs of a vault.
 pub struct RunBook {
     vault: Vault,
+    listener: Arc<dyn Listener>,
     runs: Mutex<BTreeMap<RunId, OpenRun>>,
 }
 
@@ -42,8 +43,9 @@ struct OpenRun {
 }
 
 impl RunBook {
-    /// Reads every journal of the vault without changing any.
-    pub fn load(vault: &Vault) -> Result<(Self, Vec<Diagnostic>), EngineError> {
+    /// Reads every journal of the vault without changing any. `listener` hears of every record that is appended, when
+    /// it is durable.
+    pub fn load(vault: &Vault, listener: Arc<dyn Listener>) -> Result<(Self, Vec<Diagnostic>), EngineError> {
         let mut runs = BTreeMap::new();
         let mut problems = vec![];
         for run in all_runs(vault)? {
@@ -53,7 +55,7 @@ impl RunBook {
                 runs.insert(run, OpenRun { journal: None, records, state, transcripts: None });
             }
         }
-        Ok((Self { vault: vault.clone(), runs: Mutex::new(runs) }, problems))
+        Ok((Self { vault: vault.clone(), listener, runs: Mutex::new(runs) }, problems))
     }
 
     /// Begins a run with its `started` event. A run that is there already is left as it is.
@@ -64,7 +66,9 @@ impl RunBook {
         }
         let (mut journal, mut records, _) = Journal::open(&self.vault, run)?;
         if records.is_empty() {
-            records.push(journal.append(Timestamp::now(), event)?);
+            let record = journal.append(Timestamp::now(), event)?;
+            self.listener.hear(&Said::Recorded { run: run.clone(), record: record.clone() });
+            records.push(record);
         }
         let state = RunState::fold(&records).ok_or_else(|| EngineError::NoSuchRun(run.to_string()))?;
         runs.insert(run.clone(), OpenRun { journal: Some(journal), records, state, transcripts: None });
@@ -89,6 +93,7 @@ impl RunBook {
         };
         let record = journal.append(Timestamp::now(), event)?;
         open.state.apply(&record);
+        self.listener.hear(&Said::Recorded { run: run.clone(), record: record.clone() });
         open.records.push(record);
         Ok(())
     }

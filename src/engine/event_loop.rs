@@ -114,7 +114,7 @@ impl Engine {
     pub async fn open(vault: &Vault, options: Options) -> Result<Self, EngineError> {
         let lock = WatchLock::acquire(vault, options.what)?;
         let history = History::open(vault)?;
-        let (book, damage) = RunBook::load(vault)?;
+        let (book, damage) = RunBook::load(vault, options.listener.clone())?;
         let mut observer = Observer::new(vault);
         let first = observer.look(&book, &history, &Circumstances::default())?;
         let fatal = fatal_problems(&first.snapshot.config, &first.folders);

@@ -1,6 +1,6 @@
 //! What the engine says while it works, for progress displays and logs.
 
-use crate::domain::{RunId, Spent, StepKey, StepOutcome};
+use crate::domain::{Record, RunId, Spent, StepKey, StepOutcome};
 
 /// Something worth telling a person who watches.
 #[derive(Debug, Clone)]
@@ -32,7 +32,7 @@ pub enum Said {
     },
 }
 
-/// Hears what the engine says. Must return at once.
+/// Hears what the engine says. Must return at once, and must not call back: the journals may be locked meanwhile.
 pub trait Listener: Send + Sync {
     fn hear(&self, said: &Said);
 }

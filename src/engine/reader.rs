@@ -1,10 +1,11 @@
 //! A look without an engine: for commands that only show. Takes no lock and changes nothing.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use super::observe::{Circumstances, Observation, Observer, worktrees_folder};
 use super::publish::seen_at_forge;
-use super::{EngineError, RunBook};
+use super::{EngineError, Quiet, RunBook};
 use crate::decide;
 use crate::domain::{Diagnostic, FeatureId, Plan, PullRequestView, RunId};
 use crate::vault::{History, Vault};
@@ -21,7 +22,7 @@ pub struct Seen {
 /// Looks once. `asked` are the features that a `run FR…` would be limited to.
 pub fn see(vault: &Vault, asked: &[FeatureId]) -> Result<Seen, EngineError> {
     let history = History::open(vault)?;
-    let (book, damage) = RunBook::load(vault)?;
+    let (book, damage) = RunBook::load(vault, Arc::new(Quiet))?;
     let circumstances = Circumstances {
         pull_requests: pull_requests(vault, &book)?,
         asked: asked.to_vec(),
