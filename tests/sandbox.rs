@@ -341,10 +341,11 @@ async fn a_dropped_run_leaves_nothing_behind() {
             while !begun.exists() {
                 tokio::task::yield_now().await;
             }
+            left()
         };
         tokio::select! {
             ended = sandbox.run(&command, &policy, &cancel) => panic!("{ended:?}"),
-            () = start => assert!(left() > 0),
+            running = start => assert!(running > 0, "{mark}: nothing runs"),
         }
         let gone = (0..10_000).any(|_| {
             std::thread::yield_now();
