@@ -6,8 +6,7 @@ use serde::Serialize;
 use super::args::{Format, Global};
 use super::{Exit, Failure, output};
 use crate::domain::{Config, ModelConfig, Role};
-use crate::engine::see;
-use crate::sandbox::{Sandbox, SandboxReport};
+use crate::engine::{SandboxReport, probe_sandbox, see};
 use crate::vault::{History, Vault};
 
 /// What this machine and this vault can do, and what is missing
@@ -42,14 +41,11 @@ impl Finding {
 }
 
 pub fn run(global: &Global, _args: &DoctorArgs) -> Result<Exit, Failure> {
-    let (sandbox, sandbox_problem) = match Sandbox::detect(&std::env::current_exe()?) {
-        Ok(sandbox) => (sandbox, None),
-        Err(error) => (Sandbox::none(), Some(error.to_string())),
-    };
+    let (sandbox, sandbox_problem) = probe_sandbox(&std::env::current_exe()?);
     let report = DoctorReport {
         version: env!("CARGO_PKG_VERSION"),
         git: git(),
-        sandbox: sandbox.report(),
+        sandbox,
         sandbox_problem,
         vault: of_vault(global),
     };

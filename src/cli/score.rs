@@ -5,7 +5,6 @@ use clap::Args;
 use super::args::{Format, Global};
 use super::session::{feature_id, find, open_vault};
 use super::{Exit, Failure, output};
-use crate::decide;
 use crate::engine::see;
 use crate::note;
 
@@ -20,10 +19,8 @@ pub struct ScoreArgs {
 pub fn run(global: &Global, args: &ScoreArgs) -> Result<Exit, Failure> {
     let vault = open_vault(global)?;
     let seen = see(&vault, &[])?;
-    let snapshot = &seen.observation.snapshot;
     let view = find(&seen.observation, &feature_id(&args.feature)?)?;
-    let plan = view.run().and_then(|run| run.plan.as_ref());
-    let triage = decide::triage(&view.feature, &snapshot.features, &snapshot.config, plan);
+    let triage = seen.triage(view);
     if global.format == Format::Json {
         output::json(&triage)?;
         return Ok(Exit::Done);

@@ -8,7 +8,6 @@ use super::Failure;
 use super::args::Global;
 use crate::domain::{FeatureId, FeatureView};
 use crate::engine::{Engine, Listener, Observation, Options, Outcome};
-use crate::models;
 use crate::vault::Vault;
 
 pub fn open_vault(global: &Global) -> Result<Vault, Failure> {
@@ -42,7 +41,6 @@ pub enum Work {
 
 /// Opens an engine and lets it work until it ends or a signal stops it.
 pub fn work(vault: &Vault, options: Options, work: &Work) -> Result<Outcome, Failure> {
-    models::install_tls();
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     let outcome = runtime.block_on(async {
         let stop = CancellationToken::new();

@@ -67,7 +67,7 @@ impl RunBook {
         let (mut journal, mut records, _) = Journal::open(&self.vault, run)?;
         if records.is_empty() {
             let record = journal.append(Timestamp::now(), event)?;
-            self.listener.hear(&Said::Recorded { run: run.clone(), record: record.clone() });
+            self.listener.hear(&Said::Recorded { run: run.clone(), record: Box::new(record.clone()) });
             records.push(record);
         }
         let state = RunState::fold(&records).ok_or_else(|| EngineError::NoSuchRun(run.to_string()))?;
@@ -93,7 +93,7 @@ impl RunBook {
         };
         let record = journal.append(Timestamp::now(), event)?;
         open.state.apply(&record);
-        self.listener.hear(&Said::Recorded { run: run.clone(), record: record.clone() });
+        self.listener.hear(&Said::Recorded { run: run.clone(), record: Box::new(record.clone()) });
         open.records.push(record);
         Ok(())
     }

@@ -18,6 +18,7 @@ use crate::domain::{
     Brake, Diagnostic, Effect, Event, FeatureId, FeatureView, Instruction, Plan, PullRequestView, RunId,
     SandboxMode, StepKey, StepOutcome, StepResult,
 };
+use crate::models;
 use crate::sandbox::Sandbox;
 use crate::vault::{History, Look, Vault, VaultLock, Watch, WatchLock, sweep_kept};
 
@@ -113,6 +114,7 @@ impl Engine {
     /// errors at the start.
     pub async fn open(vault: &Vault, options: Options) -> Result<Self, EngineError> {
         let lock = WatchLock::acquire(vault, options.what)?;
+        models::install_tls();
         let history = History::open(vault)?;
         let (book, damage) = RunBook::load(vault, options.listener.clone())?;
         let mut observer = Observer::new(vault);

@@ -27,4 +27,6 @@ pub use event_loop::{Engine, Options, Outcome};
 pub use execute::{InProcess, StepExecutor, StepServices};
 pub use observe::{Observation, Observer};
 pub use progress::{Listener, Quiet, Said};
-pub use reader::{Seen, see};
+pub use reader::{Seen, probe_sandbox, see};
+
+pub use crate::sandbox::SandboxReport;

@@ -30,6 +30,11 @@ pub enum Said {
     Problem {
         what: String,
     },
+    /// A record was written to a run's journal and is durable.
+    Recorded {
+        run: RunId,
+        record: Box<Record>,
+    },
 }
 
 /// Hears what the engine says. Must return at once, and must not call back: the journals may be locked meanwhile.

@@ -118,7 +118,7 @@ impl Scribe<'_> {
     fn journal_blocks(&self, run: &RunId) -> Result<(), EngineError> {
         let Some(state) = self.book.state(run) else { return Ok(()) };
         for (block, content) in blocks_of(&state) {
-            let Some(hash) = content.and_then(|content| block_hash(block, &content)) else { continue };
+            let Some(hash) = content.map(|content| note::block_hash(&content)) else { continue };
             if state.blocks.get(block) != Some(&hash) {
                 self.book.append(run, Event::BlockWritten { block: block.to_owned(), hash })?;
             }
@@ -220,12 +220,6 @@ fn put_block(
     let nobody = ContentHash::of("written by nobody");
     let known = if edited_by_human { Some(&nobody) } else { present.as_ref() };
     note::set_block(&text, name, content, known)
-}
-
-/// The hash that a block with this content will have when read back.
-fn block_hash(name: &str, content: &str) -> Option<ContentHash> {
-    let text = note::set_block("", name, Some(content), None).ok()?;
-    Some(note::blocks(&text).ok()?.into_iter().next()?.hash)
 }
 
 /// The properties that a run's state says.
