@@ -22,7 +22,13 @@ fn project(files: &[(&str, &str)]) -> tempfile::TempDir {
 }
 
 fn policy(root: &Path) -> SandboxPolicy {
-    SandboxPolicy { write: vec![root.to_owned()], read: vec![], protect: vec![], limits: Limits::default() }
+    SandboxPolicy {
+        write: vec![root.to_owned()],
+        read: vec![],
+        protect: vec![],
+        limits: Limits::default(),
+        env: Default::default(),
+    }
 }
 
 async fn gates(root: &Path, specs: &[GateSpec]) -> Vec<GateResult> {

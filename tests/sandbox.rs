@@ -36,6 +36,7 @@ fn policy(worktree: &Path) -> SandboxPolicy {
         read: vec![],
         protect: vec![],
         limits: Limits { wall: Duration::from_secs(60), ..Limits::default() },
+        env: Default::default(),
     }
 }
 
@@ -352,5 +353,16 @@ async fn a_dropped_run_leaves_nothing_behind() {
             left() == 0
         });
         assert!(gone, "{} processes of {mark} are left", left());
+    }
+}
+
+#[tokio::test]
+async fn a_command_sees_the_variables_of_its_policy_and_no_others() {
+    let (_keep, worktree) = folder();
+    let mut policy = policy(&worktree);
+    policy.env.insert("PASSED_ON".into(), "yes".into());
+    let command = sh(&worktree, "echo \"[$PASSED_ON][$CARGO_MANIFEST_DIR]\"");
+    for sandbox in [Some(Sandbox::none()), sandbox()].into_iter().flatten() {
+        assert_eq!(run(&sandbox, &command, &policy).await.stdout, "[yes][]\n");
     }
 }

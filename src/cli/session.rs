@@ -1,6 +1,7 @@
 //! What commands share: the vault, an engine with its signals, a feature by name.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use tokio_util::sync::CancellationToken;
 
@@ -9,6 +10,9 @@ use super::args::Global;
 use crate::domain::{FeatureId, FeatureView};
 use crate::engine::{Engine, Listener, Observation, Options, Outcome};
 use crate::vault::Vault;
+
+/// Time between a signal and the end of the program, whatever hangs.
+const LEAVE_AFTER: Duration = Duration::from_millis(4_500);
 
 pub fn open_vault(global: &Global) -> Result<Vault, Failure> {
     Ok(Vault::open(&global.vault)?)
@@ -46,15 +50,27 @@ pub fn work(vault: &Vault, options: Options, work: &Work) -> Result<Outcome, Fai
         let stop = CancellationToken::new();
         stop_on_signals(&stop)?;
         let mut engine = Engine::open(vault, options).await?;
-        Ok::<Outcome, Failure>(match work {
-            Work::UntilIdle => engine.run(&stop).await?,
-            Work::UntilStopped => engine.watch(&stop).await?,
-            Work::Bookkeeping => engine.keep_books(&stop).await?,
-        })
+        let working = async {
+            match work {
+                Work::UntilIdle => engine.run(&stop).await,
+                Work::UntilStopped => engine.watch(&stop).await,
+                Work::Bookkeeping => engine.keep_books(&stop).await,
+            }
+        };
+        tokio::select! {
+            outcome = working => Ok::<Outcome, Failure>(outcome?),
+            () = patience_ends(&stop) => Ok(Outcome::Stopped),
+        }
     });
     // Steps that did not stop in time are left behind; the journal knows them.
     runtime.shutdown_background();
     outcome
+}
+
+/// A push or a merge that hangs does not hold up the end: the journal knows what was tried.
+async fn patience_ends(stop: &CancellationToken) {
+    stop.cancelled().await;
+    tokio::time::sleep(LEAVE_AFTER).await;
 }
 
 fn stop_on_signals(stop: &CancellationToken) -> Result<(), Failure> {

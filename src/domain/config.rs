@@ -101,8 +101,6 @@ pub enum ApprovalAuthority {
     /// Any human writer of the vault; agents cannot write it.
     #[default]
     Vault,
-    Signed,
-    Forge,
 }
 
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]

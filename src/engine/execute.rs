@@ -1,5 +1,6 @@
 //! Where steps run. `InProcess` runs them here: worktree, hooks, agent, gates, commit; it never writes the vault.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -214,8 +215,13 @@ impl Place {
             paths.write
         };
         let limits = Limits { wall: Duration::from_secs(request.gates.timeout_seconds), ..Limits::default() };
-        SandboxPolicy { write, read, protect: paths.protect, limits }
+        SandboxPolicy { write, read, protect: paths.protect, limits, env: passed_on(&request.repository.env) }
     }
+}
+
+/// The variables of ado-vault's own environment that the repository note passes on, where they are set.
+fn passed_on(names: &[String]) -> BTreeMap<String, String> {
+    names.iter().filter_map(|name| Some((name.clone(), std::env::var(name).ok()?))).collect()
 }
 
 /// Runs file and git work off the async threads.

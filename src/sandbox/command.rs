@@ -17,6 +17,17 @@ pub struct SandboxCommand {
     pub stdin: String,
 }
 
+impl SandboxCommand {
+    /// The same command with more variables; its own win.
+    pub(super) fn with_env(&self, more: &BTreeMap<String, String>) -> Self {
+        let mut command = self.clone();
+        for (name, value) in more {
+            command.env.entry(name.clone()).or_insert_with(|| value.clone());
+        }
+        command
+    }
+}
+
 /// What the command may touch. Everything not named is invisible.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SandboxPolicy {
@@ -27,6 +38,9 @@ pub struct SandboxPolicy {
     /// Paths beneath `write` that stay read-only: the worktree's `.git` file.
     pub protect: Vec<PathBuf>,
     pub limits: Limits,
+    /// Variables that the command sees besides the few that every command sees. They are no secret from it.
+    #[serde(default)]
+    pub env: BTreeMap<String, String>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

@@ -246,6 +246,7 @@ mod tests {
             read: vec![base.join("a/b/c"), base.join("a/b"), base.join("a"), base.join("missing")],
             protect: vec![base.join("a/b/c")],
             limits: Limits::default(),
+            env: Default::default(),
         };
         let job = Machine::default().job(&command(&base), &policy).unwrap();
         let name = |path: &str| base.join(path).display().to_string();
@@ -267,6 +268,7 @@ mod tests {
             read: vec![],
             protect: vec![],
             limits: Limits::default(),
+            env: Default::default(),
         };
         let job = Machine::default().job(&command(&base.join("link")), &policy).unwrap();
         assert_eq!(shown(&job), [(base.join("real").display().to_string(), Access::Write)]);

@@ -65,6 +65,7 @@ impl Sandbox {
         if cancel.is_cancelled() {
             return Err(SandboxError::Cancelled);
         }
+        let command = &command.with_env(&policy.env);
         let Some(boxed) = &self.inner.boxed else {
             let child = plain::start(command, &policy.limits)?;
             let ended = drive(child, command.stdin.as_bytes(), &policy.limits, cancel).await?;

@@ -183,6 +183,7 @@ impl Bench {
             read: vec![],
             protect: vec![],
             limits: Limits::default(),
+            env: Default::default(),
         };
         let answer = self.answer(&worktree, &policy, &router).await;
         let asked = asked.lock().unwrap().clone();
