@@ -235,9 +235,9 @@ impl Feature {
         self.id.as_ref().map_or_else(|| self.path.stem(), FeatureId::as_str)
     }
 
-    /// Hash of what a human asked for: title, brief, and the properties that a human writes. A change of it makes a
-    /// plan stale.
+    /// Hash of what a human asked for: title, type and text. Ticked boxes do not count: ado ticks what is proven.
     pub fn request_hash(&self) -> ContentHash {
-        ContentHash::of(format!("{}\0{}\0{}", self.title, self.kind(), self.brief))
+        let unticked = self.brief.replace("[x] ", "[ ] ").replace("[X] ", "[ ] ");
+        ContentHash::of(format!("{}\0{}\0{unticked}", self.title, self.kind()))
     }
 }

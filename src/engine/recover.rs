@@ -5,7 +5,7 @@ use super::EngineError;
 use super::event_loop::Engine;
 use super::observe::Observation;
 use super::transition::NoteChange;
-use crate::domain::{Event, Record, RunEnd, RunState, Status, parse_move};
+use crate::domain::{Event, Record, RunState, Status, parse_move};
 
 impl Engine {
     /// Brings every run that a crash left between intent and commit to a clean state.
@@ -27,26 +27,8 @@ impl Engine {
     /// A move that was intended and not completed; a run whose note never left `planned` counts.
     fn unfinished_move(&self, run: &RunState) -> Option<Status> {
         let pending = run.pending.keys().filter_map(|effect| parse_move(effect)).map(|(_, to)| to).next();
-        if self.ended_without_moving(run) {
-            return Some(Status::Done);
-        }
         let never_began = run.status == Status::Planned && run.tries.is_empty() && run.ended.is_none();
         pending.or(never_began.then_some(Status::InProgress))
-    }
-
-    /// A run that ended in `done` whose note was never moved there: the crash came between the two.
-    fn ended_without_moving(&self, run: &RunState) -> bool {
-        let belongs_in_done =
-            matches!(run.ended, Some((RunEnd::Merged | RunEnd::Split, _))) && run.status != Status::Done;
-        let records = self.book.records(&run.id);
-        let after_end =
-            records.iter().rev().take_while(|record| !matches!(record.event, Event::Ended { .. }));
-        let moved = |record: &Record| match &record.event {
-            Event::Moved { .. } => true,
-            Event::Completed { effect, .. } => parse_move(effect).is_some(),
-            _ => false,
-        };
-        belongs_in_done && run.split.is_empty() && !after_end.into_iter().any(moved)
     }
 
     /// Whether the journal tells of a write that the last commit does not have.
