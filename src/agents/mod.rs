@@ -7,6 +7,7 @@ mod answer;
 mod blocks;
 mod contract;
 mod error;
+mod evidence;
 mod fence;
 mod history;
 mod job;

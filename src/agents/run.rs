@@ -3,6 +3,7 @@
 use serde_json::Value;
 
 use super::blocks::{self, Block};
+use super::evidence;
 use super::fence::{Fence, secrets_held};
 use super::history::History;
 use super::tool::{self, Toolbox, bounded};
@@ -154,7 +155,7 @@ impl<'a> Talk<'a> {
             Value::String(text) => serde_json::from_str(text).unwrap_or(Value::Null),
             other => other.clone(),
         };
-        match schema::read(self.agent.role, &parsed) {
+        match schema::read(self.agent.role, &parsed).and_then(|answer| self.covering(answer)) {
             Ok(answer) => {
                 self.record("finish", &parsed.to_string(), "accepted", true).await;
                 Ok(Ok(answer))
@@ -180,7 +181,8 @@ impl<'a> Talk<'a> {
                 return self.apply(answer, format, turn).await;
             }
         }
-        match schema::find(self.agent.role, text) {
+        let found = schema::find(self.agent.role, text);
+        match found.map(|found| found.and_then(|answer| self.covering(answer))) {
             Some(Ok(answer)) => {
                 self.record("finish", text, "accepted", true).await;
                 return Ok(Some(answer));
@@ -271,6 +273,10 @@ impl<'a> Talk<'a> {
         }
         parts.push("Now answer.".to_owned());
         self.history.push(Message::User { text: parts.join("\n\n") });
+    }
+
+    fn covering(&self, answer: AgentAnswer) -> Result<AgentAnswer, String> {
+        evidence::covering(answer, &self.toolbox.job.request.feature.criteria)
     }
 
     fn repair(&mut self, problem: &str) -> Result<(), AgentError> {

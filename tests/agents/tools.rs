@@ -82,7 +82,7 @@ async fn the_prompt_holds_the_task_as_data_and_the_turn_counts_from_one() {
 #[tokio::test]
 async fn a_read_only_role_is_offered_no_writing_and_may_not_write() {
     let bench = Bench::new("reviewer", "tools", &[("a.txt", "a\n")]);
-    let review = json!({"verdict": "approve", "summary": "fine", "findings": [], "criteria": []});
+    let review = json!({"verdict": "approve", "summary": "fine", "findings": [], "criteria": [{"text": "greets", "met": true, "evidence": "a test"}]});
     let outcome = bench
         .run(vec![
             calls(&[
