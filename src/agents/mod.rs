@@ -22,6 +22,7 @@ mod worktree;
 
 pub use answer::AgentAnswer;
 pub use error::AgentError;
+pub use fence::secrets_held;
 pub use job::{AgentJob, AgentTools};
 pub use prompt::{FeatureVars, PromptVars, RepositoryVars, render_prompt};
 pub use recorder::{ToolRecord, ToolRecorder};

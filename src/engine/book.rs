@@ -10,7 +10,7 @@ use jiff::Timestamp;
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
 
-use super::{EngineError, Listener, Said};
+use super::{EngineError, Listener, Said, redact};
 use crate::domain::{
     AgentName, Caps, Diagnostic, Event, FeatureId, ModelName, NotePath, Record, RunId, RunState, Spent,
     StepKey,
@@ -91,7 +91,7 @@ impl RunBook {
                 closed.insert(journal)
             }
         };
-        let record = journal.append(Timestamp::now(), event)?;
+        let record = journal.append(Timestamp::now(), redact::event(event))?;
         open.state.apply(&record);
         self.listener.hear(&Said::Recorded { run: run.clone(), record: Box::new(record.clone()) });
         open.records.push(record);

@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 
-use super::RunBook;
 use super::book::ScopeCaps;
+use super::{RunBook, redact};
 use crate::agents::{ToolRecord, ToolRecorder};
 use crate::domain::{Event, ModelName, RunId, Spent};
 use crate::models::{CallContext, CallId, Ledger, ModelError, Settlement};
@@ -34,6 +34,7 @@ impl Ledger for RunLedger {
         let failed = |error: String| ModelError::Ledger { detail: error };
         let transcript = match &settlement.transcript {
             Some(value) => {
+                let value = redact::value(value.clone());
                 let name = format!("call-{:04}", call.0);
                 let path = write_transcript(&self.vault, &self.run, &name, &format!("{value}\n"))
                     .map_err(|error| failed(error.to_string()))?;

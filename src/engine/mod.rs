@@ -17,6 +17,7 @@ mod progress;
 mod publish;
 mod reader;
 mod recover;
+mod redact;
 mod request;
 mod transition;
 
