@@ -7,7 +7,8 @@ use similar::TextDiff;
 use super::next::{Next, plain};
 use super::rounds;
 use crate::domain::{
-    Brake, Effect, FeatureView, GateKind, GateResult, Progress, RunState, Severity, Snapshot, Step, StepTry,
+    Brake, Effect, FeatureView, Finding, GateKind, GateResult, Progress, Review, RunState, Severity,
+    Snapshot, Step, StepTry,
 };
 
 /// Two errors at least this alike are the same one.
@@ -106,12 +107,36 @@ pub(super) fn before_fix(snapshot: &Snapshot, run: &RunState) -> Option<Pulled> 
     if let Some(error) = repeated(run, SAME_ERROR_TIMES) {
         return Some((Brake::SameError, plain(&error)));
     }
+    if let Some(finding) = contradiction(run) {
+        let detail = format!("a review raises again what an earlier one let pass: {}", plain(&finding));
+        return Some((Brake::Contradiction, detail));
+    }
     if stalls(run) >= 2 {
         let detail = "two rounds changed no check, no finding and no criterion";
         return Some((Brake::NoProgress, detail.to_owned()));
     }
     let (fixes, limit) = (rounds::fixes(run), snapshot.config.settings.max_rounds as usize);
     (fixes >= limit).then(|| (Brake::MaxRounds, format!("{fixes} of {limit} fix rounds used")))
+}
+
+/// A finding of the last review that an earlier review raised and one between the two did not: the verdicts go to and
+/// fro, and no fix can please both.
+fn contradiction(run: &RunState) -> Option<String> {
+    let recent = run.review_history.get(run.since_resume.reviews..).unwrap_or_default();
+    let raised: Vec<Vec<String>> = recent.iter().map(|(_, review)| raised(review)).collect();
+    let (last, before) = raised.split_last()?;
+    let goes_to_and_fro = |finding: &&String| {
+        let raises = |review: &Vec<String>| review.iter().any(|other| is_same(finding, other));
+        let first = before.iter().position(raises);
+        first.is_some_and(|first| before[first..].iter().any(|review| !raises(review)))
+    };
+    last.iter().find(goes_to_and_fro).cloned()
+}
+
+/// Fingerprints of the errors of a review.
+fn raised(review: &Review) -> Vec<String> {
+    let errors = review.findings.iter().filter(|finding| finding.severity == Severity::Error);
+    errors.map(Finding::fingerprint).collect()
 }
 
 /// Whether the round before already showed signs of what `before_fix` stops: another approach is due.
@@ -147,15 +172,13 @@ fn repeated(run: &RunState, times: usize) -> Option<String> {
 /// What must be mended after a round, one text each.
 fn errors(run: &RunState, round: u32) -> Vec<String> {
     let gates = rounds::gates(run, round).unwrap_or_default();
-    let review = rounds::review(run, round);
-    let findings = review.into_iter().flat_map(|review| &review.findings);
-    let findings = findings.filter(|finding| finding.severity == Severity::Error);
+    let findings = rounds::review(run, round).map(raised).unwrap_or_default();
     let rules = rounds::rule_errors(run, round);
     gates
         .iter()
         .filter(|gate| rounds::failed(gate))
         .flat_map(gate_errors)
-        .chain(findings.map(|finding| finding.fingerprint()))
+        .chain(findings)
         .chain(rules.into_iter().map(|finding| finding.fingerprint()))
         .take(COMPARED)
         .collect()

@@ -175,6 +175,8 @@ pub enum Brake {
     SameError,
     NoProgress,
     BackAndForth,
+    /// A review raised again what an earlier one had let pass.
+    Contradiction,
     DiffTooLarge,
     NoChange,
     StepFailed,
@@ -190,6 +192,7 @@ impl std::fmt::Display for Brake {
             Self::SameError => "same error three times",
             Self::NoProgress => "no progress",
             Self::BackAndForth => "edits going back and forth",
+            Self::Contradiction => "contradictory verdicts",
             Self::DiffTooLarge => "diff too large",
             Self::NoChange => "agent changed nothing",
             Self::StepFailed => "step failed",

@@ -189,3 +189,31 @@ fn work_beyond_the_time_limit_stops_before_the_next_step() {
     assert_eq!(world.told.last().unwrap(), "brake: wall time");
     assert!(world.wait().why.contains("0 of 0 minutes worked"), "{:?}", world.wait());
 }
+
+#[test]
+fn a_finding_that_was_let_pass_and_comes_back_is_a_contradiction_for_a_human() {
+    let mut world = World::new();
+    let review = |message: &str| StepResult::Reviewed {
+        review: Review {
+            verdict: Verdict::RequestChanges,
+            summary: String::new(),
+            findings: vec![Finding {
+                severity: Severity::Error,
+                file: "src/lib.rs".into(),
+                line: None,
+                rule: "Simplicity".into(),
+                message: message.into(),
+                suggestion: String::new(),
+            }],
+            criteria: vec![],
+        },
+    };
+    for (round, message) in
+        [(1, "use a loop here"), (2, "recursion would be shorter"), (3, "use a loop here")]
+    {
+        world.script(Step::Review, round, review(message));
+    }
+    world.settle();
+    assert_eq!(world.told.last().unwrap(), "brake: contradictory verdicts");
+    assert!(world.wait().on.contains("use a loop here"), "{:?}", world.wait());
+}
