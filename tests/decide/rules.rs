@@ -244,11 +244,20 @@ fn places_are_limited_overall_and_by_repository() {
     snapshot.config.settings.max_parallel_per_repo = 1;
     assert_eq!(started(&snapshot), ["FR-001/1"]);
 
-    let mut world = World::new();
-    world.settle();
-    world.snapshot.features.push(note("FR-002", Status::Planned));
-    world.snapshot.config.settings.max_parallel = 1;
-    assert_eq!(started(&world.snapshot), [""; 0], "a live run holds its place");
+    let beside = |mut world: World| {
+        world.snapshot.features.push(note("FR-002", Status::Planned));
+        world.snapshot.config.settings.max_parallel = 1;
+        started(&world.snapshot)
+    };
+    let mut at_work = World::new();
+    while !matches!(at_work.effect(), Effect::Step { .. }) {
+        let effect = at_work.effect();
+        at_work.perform(effect);
+    }
+    assert_eq!(beside(at_work), [""; 0], "a run at work holds its place");
+    let mut offered = World::new();
+    offered.settle();
+    assert_eq!(beside(offered), ["FR-002/1"], "a pull request that waits for its merge holds none");
 }
 
 #[test]
