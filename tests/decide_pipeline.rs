@@ -6,6 +6,8 @@ mod brakes;
 mod random;
 #[path = "decide/rules.rs"]
 mod rules;
+#[path = "decide/specifying.rs"]
+mod specifying;
 #[path = "decide/world.rs"]
 mod world;
 

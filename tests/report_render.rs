@@ -140,6 +140,7 @@ fn story(text: &str) -> Vec<Record> {
             reason: "moved to planned by a human".into(),
             version: "0.1.0".into(),
             sandboxed: true,
+            from: None,
         },
         Event::Triaged { triage: triage() },
         Event::StepStarted { key: StepKey::new(Step::Plan, 1), attempt: 1 },

@@ -36,9 +36,10 @@ pub(super) fn held(view: &FeatureView, run: &RunState) -> Option<Next> {
         ));
     }
     let why = format!("stopped by a brake: {brake}: {}", plain(detail));
+    let back = if run.only_specifies() { "ideas" } else { "planned" };
     let unblock = format!(
-        "answer under `Notes` and tick `approved`, or run `ado-vault approve {}`; or move the note back to \
-         `planned` to stop",
+        "answer under `Notes` and tick `approved`, or run `ado-vault approve {}`; or move the note back to `{back}` to \
+         stop",
         feature.label()
     );
     Some(match brake {

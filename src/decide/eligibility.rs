@@ -6,7 +6,7 @@ use super::complexity;
 use super::dependencies::{Dependencies, Unmet};
 use super::models::pick_models;
 use super::next::{Next, plain};
-use super::spending;
+use super::{specifying, spending};
 use crate::domain::{
     Config, Diagnostic, Effect, FeatureView, Level, RepoName, Repository, Role, Snapshot, Status, Strategy,
     Tier,
@@ -37,6 +37,9 @@ impl<'a> Gatekeeper<'a> {
         if let Some(why) = &self.snapshot.no_sandbox {
             return no_sandbox(why);
         }
+        if let Some(next) = specifying::accept(view) {
+            return next;
+        }
         let repo = match repository(self.snapshot, view) {
             Ok(repository) => repository.name.clone(),
             Err(next) => return next,
@@ -44,6 +47,25 @@ impl<'a> Gatekeeper<'a> {
         self.dependency(view).or_else(|| self.budget(view)).or_else(|| self.staff(view)).unwrap_or_else(
             || Next::Ready { repo, reason: "planned, nothing is missing, and a place is free".to_owned() },
         )
+    }
+
+    /// The same for a note in `new` that is to be specified; `None` where no draft is wanted.
+    pub(super) fn specify(&self, view: &FeatureView) -> Option<Next> {
+        let why = specifying::wanted(self.snapshot, view)?;
+        if !is_chosen(self.snapshot, view) {
+            return Some(Next::rest("not among the features asked for"));
+        }
+        if let Some(why) = &self.snapshot.no_sandbox {
+            return Some(no_sandbox(why));
+        }
+        let repo = match repository(self.snapshot, view) {
+            Ok(repository) => repository.name.clone(),
+            Err(next) => return Some(next),
+        };
+        let writer = employ(&self.snapshot.config, Role::SpecWriter, Tier::Simple);
+        Some(self.budget(view).or_else(|| writer.err().map(|missing| ask_for(&missing))).unwrap_or_else(
+            || Next::Ready { repo, reason: format!("{why}, nothing is missing, and a place is free") },
+        ))
     }
 
     fn dependency(&self, view: &FeatureView) -> Option<Next> {

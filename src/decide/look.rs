@@ -44,7 +44,7 @@ fn judge(snapshot: &Snapshot, gatekeeper: &Gatekeeper, view: &FeatureView) -> Ne
     }
     match view.feature.folder {
         Some(Status::Planned) => gatekeeper.admit(view),
-        Some(Status::New) => eligibility::advance(snapshot, view),
+        Some(Status::New) => gatekeeper.specify(view).unwrap_or_else(|| eligibility::advance(snapshot, view)),
         Some(Status::Ideas) | None => Next::rest("an idea; move it to `planned` to have it done"),
         Some(Status::Done) => Next::rest("done"),
         Some(Status::Dropped) => Next::rest("dropped"),

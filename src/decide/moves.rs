@@ -3,7 +3,7 @@
 //! Does not know how a run goes on; `pipeline` and `shepherd` do.
 
 use super::next::Next;
-use super::{pipeline, shepherd, splitting};
+use super::{pipeline, shepherd, specifying, splitting};
 use crate::domain::{Effect, FeatureView, RunEnd, RunState, Snapshot, Status, parse_move};
 
 /// Follows the last run of a feature; `None` where there is nothing to follow: no run, or one that is over.
@@ -30,6 +30,9 @@ fn note_move(run: &RunState, at: Status) -> Next {
 }
 
 fn live(snapshot: &Snapshot, view: &FeatureView, run: &RunState, at: Status) -> Next {
+    if run.only_specifies() {
+        return specifying::follow(snapshot, view, run, at);
+    }
     match at {
         Status::Planned if !has_begun(run) => Next::act(
             Effect::Start {
@@ -37,6 +40,7 @@ fn live(snapshot: &Snapshot, view: &FeatureView, run: &RunState, at: Status) -> 
                 run: run.id.clone(),
                 repo: run.repo.clone(),
                 kind: view.feature.kind(),
+                from: at,
             },
             "the start was interrupted; it is completed",
         ),
@@ -60,7 +64,8 @@ fn has_begun(run: &RunState) -> bool {
             .any(|effect| parse_move(effect).is_some_and(|(_, to)| to == Status::InProgress))
 }
 
-fn stop(view: &FeatureView, run: &RunState, result: RunEnd, why: &str) -> Next {
+/// Ends the run where a human took its note away; a step at work is stopped first.
+pub(super) fn stop(view: &FeatureView, run: &RunState, result: RunEnd, why: &str) -> Next {
     match view.in_flight {
         Some(key) => Next::act(Effect::Cancel { run: run.id.clone() }, format!("{why}; {key} is at work")),
         None => Next::act(
@@ -96,6 +101,9 @@ fn after_end(
     }
     match (at, result) {
         (Status::Planned, RunEnd::Merged | RunEnd::Accepted) => None,
+        // Moved to `planned` while the draft was written: do it without.
+        (Status::Planned, _) if run.only_specifies() => None,
+        (Status::New, _) => specifying::read_it(snapshot, view),
         (Status::Planned, _) if view.feature.properties.approved == Some(true) => None,
         (Status::Planned, _) => Some(Next::ask(
             "stopped",

@@ -70,6 +70,7 @@ pub(super) fn admit(snapshot: &Snapshot, mut slots: Slots, judged: &mut [(&Featu
                     run: RunId { feature, number },
                     repo: repo.clone(),
                     kind: view.feature.kind(),
+                    from: view.feature.folder.unwrap_or(Status::Planned),
                 };
                 Next::act(effect, format!("{reason} ({})", standing(snapshot, view)))
             }

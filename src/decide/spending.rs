@@ -3,7 +3,7 @@
 //! Does not reserve or count anything; the caller's ledger does.
 
 use super::next::Next;
-use crate::domain::{Caps, Config, FeatureView, RunState, Snapshot, Spent, Tier, Usd};
+use crate::domain::{Caps, Config, FeatureView, RunState, Snapshot, Spent, Usd};
 
 /// Each limit that holds for `run` with what already counts against it: `run`, `feature`, `day`.
 pub fn caps_for(
@@ -19,9 +19,9 @@ pub fn caps_for(
     ]
 }
 
-/// Caps of a run by its tier; a run that is not scored yet counts as complex.
+/// Caps of a run by its tier.
 fn run_caps(config: &Config, run: &RunState) -> Caps {
-    config.run_caps(run.triage.as_ref().map_or(Tier::Complex, |triage| triage.tier))
+    config.run_caps(run.tier())
 }
 
 /// The lifetime caps that the note's own properties set.

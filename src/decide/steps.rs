@@ -9,7 +9,6 @@ use super::next::{Next, plain};
 use super::{brakes, spending};
 use crate::domain::{
     Brake, Effect, FeatureView, Instruction, Role, RunState, Snapshot, Step, StepKey, StepResult, StepTry,
-    Tier,
 };
 
 /// Failures of one step that may be tried again before a human is asked.
@@ -52,8 +51,7 @@ pub(super) fn begin(
         return brakes::pull(run, brake, detail);
     }
     if let Some(role) = role(key.step) {
-        let tier = run.triage.as_ref().map_or(Tier::Complex, |triage| triage.tier);
-        if let Err(missing) = employ(&snapshot.config, role, tier) {
+        if let Err(missing) = employ(&snapshot.config, role, run.tier()) {
             return ask_for(&missing);
         }
         if let Some(why) = spending::of_run(snapshot, view, run) {

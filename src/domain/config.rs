@@ -44,6 +44,8 @@ pub struct Settings {
     pub approval_authority: ApprovalAuthority,
     /// Simple, low-risk notes in `new` go to `planned` by themselves.
     pub auto_advance: bool,
+    /// Notes in `new` with neither a summary nor acceptance criteria are given a draft of both by themselves.
+    pub auto_specify: bool,
     /// `required`: no agent runs without a sandbox. `none`: agents run without one and every run says so.
     pub sandbox: SandboxMode,
     /// Fetch and push the vault's own git remote during `sync`.
@@ -73,6 +75,7 @@ impl Default for Settings {
             merge_method: MergeMethod::Merge,
             approval_authority: ApprovalAuthority::Vault,
             auto_advance: false,
+            auto_specify: false,
             sandbox: SandboxMode::Required,
             sync_remote: true,
         }

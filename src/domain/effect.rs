@@ -27,12 +27,17 @@ pub enum Effect {
         from: Status,
         to: Status,
     },
-    /// Begin run `run`: journal, claim, move to `in_progress`.
+    /// Begin run `run`: journal, claim, move to `in_progress`. From `new` it only drafts, and the note stays there.
     Start {
         path: NotePath,
         run: RunId,
         repo: RepoName,
         kind: FeatureType,
+        from: Status,
+    },
+    /// The draft in the `spec` block becomes the note's own text, as a human left it.
+    AdoptSpec {
+        path: NotePath,
     },
     /// Score it and write the `triage` block.
     Triage {
@@ -117,6 +122,10 @@ impl Effect {
             Self::AssignId { id, .. } => format!("give it the id {id}"),
             Self::Align { status, .. } => format!("align status and folder to {status}"),
             Self::NoteMove { from, to, .. } => format!("note the move {from} → {to}"),
+            Self::Start { run, repo, from: Status::New, .. } => {
+                format!("start run {run} on {repo}, which drafts a specification")
+            }
+            Self::AdoptSpec { .. } => "take over the draft as the note's own text".to_owned(),
             Self::Start { run, repo, .. } => format!("start run {run} on {repo}"),
             Self::Triage { triage, .. } => {
                 format!("triage it as {}, complexity {}", triage.tier, triage.complexity)

@@ -37,6 +37,10 @@ pub enum Event {
         version: String,
         /// Whether agents run in a sandbox.
         sandboxed: bool,
+        /// Status of the note when the run began; missing in journals that know only `planned`. A run that begins in
+        /// `new` drafts a specification and leaves the note there.
+        #[serde(default)]
+        from: Option<Status>,
     },
     Triaged {
         triage: Triage,
@@ -213,6 +217,8 @@ pub enum RunEnd {
     Dropped,
     /// An epic was split into smaller features.
     Split,
+    /// A specification was drafted; the note stays in `new` for a human.
+    Specified,
 }
 
 impl Event {

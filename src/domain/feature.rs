@@ -120,6 +120,8 @@ pub struct FeatureProperties {
     pub budget_tokens: Option<u64>,
     /// A human's request to pass the gate named in `waiting_on`.
     pub approved: Option<bool>,
+    /// A human's request to have a note in `new` specified: summary, acceptance criteria, questions.
+    pub specify: Option<bool>,
     pub waiting_on: Option<String>,
     pub tier: Option<super::Tier>,
     pub complexity: Option<u8>,

@@ -7,8 +7,8 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     Brake, BranchName, ChangeSet, ContentHash, Event, FeatureId, Gate, GateResult, GitId, PullRequestRef,
-    Record, RepoName, Review, RunEnd, RunId, SpecDraft, Spent, Status, Step, StepKey, StepResult, Triage,
-    WorkPlan,
+    Record, RepoName, Review, RunEnd, RunId, SpecDraft, Spent, Status, Step, StepKey, StepResult, Tier,
+    Triage, WorkPlan,
 };
 
 /// A step that was started, and how it ended if it did.
@@ -39,6 +39,8 @@ pub struct RunState {
     pub target_branch: BranchName,
     pub request: ContentHash,
     pub sandboxed: bool,
+    /// Status of the note when the run began: `new` where it drafts a specification, else `planned`.
+    pub from: Status,
     pub started: Timestamp,
     /// Time of the last record.
     pub last: Timestamp,
@@ -111,10 +113,11 @@ impl RunState {
     }
 
     fn begin(record: &Record) -> Option<Self> {
-        let Event::Started { run, repo, branch, target_branch, request, sandboxed, .. } = &record.event
+        let Event::Started { run, repo, branch, target_branch, request, sandboxed, from, .. } = &record.event
         else {
             return None;
         };
+        let from = from.unwrap_or(Status::Planned);
         Some(Self {
             id: run.clone(),
             repo: repo.clone(),
@@ -122,6 +125,7 @@ impl RunState {
             target_branch: target_branch.clone(),
             request: request.clone(),
             sandboxed: *sandboxed,
+            from,
             started: record.at,
             last: record.at,
             last_seq: record.seq,
@@ -153,7 +157,7 @@ impl RunState {
             parked: None,
             pending: BTreeMap::new(),
             completed: BTreeSet::new(),
-            status: Status::Planned,
+            status: from,
             blocks: BTreeMap::new(),
             written: BTreeSet::new(),
             split: vec![],
@@ -275,6 +279,17 @@ impl RunState {
             StepResult::Parked { until, reason } => self.parked = Some((*until, reason.clone())),
             StepResult::OutOfBudget { .. } | StepResult::Failed { .. } | StepResult::Cancelled => {}
         }
+    }
+
+    /// Whether it drafts a specification and changes nothing else.
+    pub fn only_specifies(&self) -> bool {
+        self.from == Status::New
+    }
+
+    /// The tier it was routed to. Before that it counts as complex; a draft is never scored and counts as simple.
+    pub fn tier(&self) -> Tier {
+        let unscored = if self.only_specifies() { Tier::Simple } else { Tier::Complex };
+        self.triage.as_ref().map_or(unscored, |triage| triage.tier)
     }
 
     /// Spent plus everything reserved and not settled: what a cap is held against.

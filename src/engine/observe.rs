@@ -112,7 +112,10 @@ impl Observer {
         let wanted = features
             .iter()
             .filter(|view| {
-                matches!(view.feature.folder, Some(Status::Planned | Status::InProgress | Status::Review))
+                matches!(
+                    view.feature.folder,
+                    Some(Status::New | Status::Planned | Status::InProgress | Status::Review)
+                )
             })
             .filter_map(|view| repository_of(&view.feature, config));
         let mut unusable = BTreeMap::new();

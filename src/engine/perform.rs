@@ -30,9 +30,10 @@ impl Engine {
                 self.say_did(&run.feature, format!("moved {from} → {to} by a human"));
                 Ok(())
             }
-            Effect::Start { path, run, repo, kind } => {
-                self.start(look, path, run, repo, *kind, &decision.reason)
+            Effect::Start { path, run, repo, kind, from } => {
+                self.start(look, path, run, repo, *kind, *from, &decision.reason)
             }
+            Effect::AdoptSpec { path } => self.adopt_spec(look, path),
             Effect::Triage { run, triage } => self.triage(look, run, triage),
             Effect::Step { run, key, attempt, instruction } => {
                 let view = self.view(look, &run.feature)?;
@@ -132,6 +133,7 @@ impl Engine {
         Ok(())
     }
 
+    #[expect(clippy::too_many_arguments, reason = "the fields of one effect")]
     fn start(
         &self,
         look: &Observation,
@@ -139,6 +141,7 @@ impl Engine {
         run: &RunId,
         repo: &RepoName,
         kind: FeatureType,
+        from: Status,
         reason: &str,
     ) -> Result<(), EngineError> {
         let view = self.view_at(look, path)?;
@@ -152,9 +155,24 @@ impl Engine {
             reason: reason.to_owned(),
             version: env!("CARGO_PKG_VERSION").to_owned(),
             sandboxed: self.sandbox.is_enforcing(),
+            from: Some(from),
         };
         self.book.begin(run, event)?;
-        self.go(look, run, Status::InProgress, NoteChange::default().unwaiting().remove("approved"))
+        let change = NoteChange::default().unwaiting().remove("approved");
+        if self.state(run)?.only_specifies() {
+            let change = change.remove("specify");
+            return self.project(look, run, change, "a specification is being drafted", "started");
+        }
+        self.go(look, run, Status::InProgress, change)
+    }
+
+    /// The draft's text without the markers around it is the human's from now on.
+    fn adopt_spec(&self, look: &Observation, path: &NotePath) -> Result<(), EngineError> {
+        let view = self.view_at(look, path)?;
+        let label = view.feature.label().to_owned();
+        let change = NoteChange { released: vec!["spec"], ..NoteChange::default() }.unwaiting();
+        let subject = format!("{label}: the draft is the request");
+        self.write_plain(look, view, change, subject, &label, "draft-adopted")
     }
 
     /// Moves a run's note to `to`: intent, write, move, completion, commit.
@@ -291,12 +309,16 @@ impl Engine {
         }
         let ended = Event::Ended { result, detail: detail.to_owned() };
         self.book.append(run, ended)?;
-        let change = NoteChange::default().remove("approved").unwaiting();
+        let mut change = NoteChange::default().remove("approved").unwaiting();
+        if self.state(run)?.only_specifies() {
+            change = change.remove("specify");
+        }
         let what = match result {
             RunEnd::Stopped => "stopped, branch kept",
             RunEnd::Dropped => "dropped",
             RunEnd::Accepted => "accepted as done by a human",
             RunEnd::Split => "split into smaller features",
+            RunEnd::Specified => "specification drafted, waits for a human",
             RunEnd::Merged => "merged",
         };
         self.project(look, run, change, what, "ended")?;

@@ -90,8 +90,7 @@ fn with_models(
     agent: &AgentConfig,
     run: &RunState,
 ) -> Result<(AgentConfig, Vec<ModelConfig>), Diagnostic> {
-    let tier = run.triage.as_ref().map_or(crate::domain::Tier::Simple, |triage| triage.tier);
-    Ok((agent.clone(), decide::pick_models(config, agent, tier)?))
+    Ok((agent.clone(), decide::pick_models(config, agent, run.tier())?))
 }
 
 fn budget_left(config: &Config, run: &RunState) -> String {
@@ -108,8 +107,7 @@ fn budget_left(config: &Config, run: &RunState) -> String {
 
 /// Caps of a run: its tier's and the settings', whichever is lower.
 pub fn caps_of_run(config: &Config, run: &RunState) -> Caps {
-    let tier = run.triage.as_ref().map_or(crate::domain::Tier::Simple, |triage| triage.tier);
-    config.run_caps(tier)
+    config.run_caps(run.tier())
 }
 
 /// Caps of a feature's whole life.

@@ -25,6 +25,8 @@ pub struct NoteChange {
     pub proven: Vec<String>,
     /// `None` leaves `waiting_on` and the `why` block as they are; `Some(None)` clears them.
     pub wait: Option<Option<Wait>>,
+    /// Blocks whose text becomes the human's own: the markers around it go.
+    pub released: Vec<&'static str>,
     /// The move to make.
     pub to: Option<Status>,
     /// More paths that belong into the commit.
@@ -172,6 +174,11 @@ fn edited(
         Err(_) if state.is_none() && change.to.is_none() => text.to_owned(),
         Err(error) => return Err(error),
     };
+    // To be written by nobody makes a block the human's own.
+    let nobody = ContentHash::of("written by nobody");
+    for name in &change.released {
+        now = note::set_block(&now, name, None, Some(&nobody))?;
+    }
     for (name, content) in blocks {
         now = put_block(now, name, content.as_deref(), ours)?;
     }
@@ -260,6 +267,9 @@ fn blocks_of(state: &RunState) -> Vec<(&'static str, Option<String>)> {
     let mut blocks = vec![];
     if let Some(triage) = &state.triage {
         blocks.push(("triage", Some(render::triage_block(triage))));
+    }
+    if let Some(draft) = &state.draft {
+        blocks.push(("spec", Some(render::spec_block(draft))));
     }
     if let Some(plan) = state.plan.as_ref().filter(|_| state.plan_text.is_none()) {
         blocks.push(("plan", Some(render::plan_block(plan, &state.id))));

@@ -96,6 +96,7 @@ impl Reading {
                 .number("budget_tokens", "bad-budget", strict, 1e15)
                 .map(|number| number as u64),
             approved: self.checkbox("approved"),
+            specify: self.checkbox("specify"),
             waiting_on: self.text("waiting_on", "bad-property", loose),
             tier: self.parsed(
                 "tier",

@@ -92,6 +92,7 @@ fn run(id: FeatureId, events: Vec<Event>) -> RunState {
         reason: String::new(),
         version: String::new(),
         sandboxed: true,
+        from: events.len().is_multiple_of(3).then_some(Status::New),
     };
     let records: Vec<Record> = std::iter::once(started)
         .chain(events)
@@ -126,6 +127,10 @@ fn feature() -> impl Strategy<Value = FeatureView> {
             let properties = &mut view.feature.properties;
             (properties.status, properties.approved, properties.priority) = (property, approved, priority);
             properties.depends_on = depends_on;
+            properties.specify = Some(seen.1);
+            if seen.3 {
+                view.feature.blocks.insert("spec".into(), ContentHash::of("draft"));
+            }
             (view.settling, view.asked, view.in_flight) = (settling && number == 1, asked, in_flight);
             let (looked, merge_requested, reachable, commented) = seen;
             view.pull_request = looked.then(|| PullRequestView {

@@ -36,6 +36,7 @@ impl World {
                 agent("coder", "coder"),
                 agent("tester", "tester"),
                 agent("reviewer", "reviewer"),
+                agent("writer", "spec_writer"),
             ]
             .into(),
             ..Config::default()
@@ -120,7 +121,7 @@ impl World {
     pub(crate) fn perform(&mut self, effect: Effect) {
         self.told.push(short(&effect));
         match effect {
-            Effect::Start { run, repo, kind, .. } => {
+            Effect::Start { run, repo, kind, from, .. } => {
                 let request = self.view().feature.request_hash();
                 let started = Event::Started {
                     branch: BranchName::for_run(kind, &run, "greeting"),
@@ -131,10 +132,22 @@ impl World {
                     reason: String::new(),
                     version: "0".into(),
                     sandboxed: true,
+                    from: Some(from),
                 };
                 self.append(&run, started);
                 self.view().feature.properties.approved = None;
-                self.go(&run, Status::InProgress);
+                if from == Status::New {
+                    self.view().feature.properties.specify = None;
+                } else {
+                    self.go(&run, Status::InProgress);
+                }
+            }
+            Effect::AdoptSpec { .. } => {
+                let feature = &mut self.view().feature;
+                feature.blocks.remove("spec");
+                feature.brief.push_str("\n\n- [ ] greets by name");
+                feature.sections.criteria =
+                    vec![Criterion { text: "greets by name".into(), done: false, line: 9 }];
             }
             Effect::Triage { run, triage } => self.append(&run, Event::Triaged { triage }),
             Effect::Step { run, key, attempt, .. } => {
@@ -144,6 +157,9 @@ impl World {
                     Some(index) => self.script.remove(index).1,
                     None => usual(key),
                 };
+                if let StepResult::Specified { .. } = result {
+                    self.view().feature.blocks.insert("spec".into(), ContentHash::of("draft"));
+                }
                 let outcome = StepOutcome { result, agent: None, millis: 1 };
                 self.append(&run, Event::StepFinished { key, attempt, outcome });
             }
@@ -265,6 +281,13 @@ pub(crate) fn short(effect: &Effect) -> String {
 /// What a step gives when all goes well.
 pub(crate) fn usual(key: StepKey) -> StepResult {
     match key.step {
+        Step::Specify => StepResult::Specified {
+            draft: SpecDraft {
+                summary: "greet".into(),
+                criteria: vec!["greets by name".into()],
+                questions: vec![],
+            },
+        },
         Step::Plan => planned(vec![]),
         Step::Code => changed(&format!("code-{}", key.round)),
         Step::Test => changed(&format!("test-{}", key.round)),

@@ -3,7 +3,7 @@
 use super::markdown::{callout, cell, code, code_cell, folded, inline, or_dash, table, with_detail};
 use super::words;
 use crate::domain::{
-    CriterionEvidence, Diagnostic, Finding, Review, RunId, RunState, Triage, Wait, WorkPlan,
+    CriterionEvidence, Diagnostic, Finding, Review, RunId, RunState, SpecDraft, Triage, Wait, WorkPlan,
 };
 
 /// Content of the `triage` block: the routing decision with its reasons.
@@ -37,6 +37,31 @@ pub fn plan_block(plan: &WorkPlan, run: &RunId) -> String {
         words::count(plan.files.len(), "file", "files")
     );
     folded("info", &title, &plan_lines(plan))
+}
+
+/// Content of the `spec` block: sections as a human would write them, because that is what they become.
+pub fn spec_block(draft: &SpecDraft) -> String {
+    let mut text = format!("## Summary\n\n{}\n", or_dash(&draft.summary));
+    let mut section = |title: &str, items: Vec<String>, between: &str| {
+        if !items.is_empty() {
+            text.push_str(&format!("\n## {title}\n\n{}\n", items.join(between)));
+        }
+    };
+    let lines = |texts: &[String]| -> Vec<String> {
+        texts.iter().map(|text| inline(unlisted(text))).filter(|text| !text.is_empty()).collect()
+    };
+    let criteria = lines(&draft.criteria).into_iter().map(|text| format!("- [ ] {text}"));
+    section("Acceptance criteria", criteria.collect(), "\n");
+    let questions = lines(&draft.questions).into_iter().map(|text| format!("### {text}\n\nDecision:"));
+    section("Open questions", questions.collect(), "\n\n");
+    text
+}
+
+/// `text` of `- [ ] text`: models write list items where one line was asked for.
+fn unlisted(text: &str) -> &str {
+    let text = text.trim();
+    let item = text.strip_prefix("- ").or(text.strip_prefix("* ")).unwrap_or(text).trim_start();
+    item.strip_prefix("[ ]").unwrap_or(item).trim_start()
 }
 
 /// The plan without a frame around it, line by line.

@@ -8,7 +8,9 @@ mod run_note;
 mod status_line;
 mod words;
 
-pub use blocks::{plan_block, progress_block, pull_request_block, review_block, triage_block, why_block};
+pub use blocks::{
+    plan_block, progress_block, pull_request_block, review_block, spec_block, triage_block, why_block,
+};
 pub use pull_request::{pull_request_body, pull_request_title};
 pub use run_note::run_note;
 pub use status_line::{status_line, step_line};

@@ -44,6 +44,7 @@ pub(super) fn standing(state: &RunState) -> String {
             crate::domain::RunEnd::Stopped => "stopped",
             crate::domain::RunEnd::Dropped => "dropped",
             crate::domain::RunEnd::Split => "split into smaller features",
+            crate::domain::RunEnd::Specified => "specification drafted",
         };
         return if detail.is_empty() { word.to_owned() } else { format!("{word}: {detail}") };
     }
