@@ -62,7 +62,7 @@ pub(super) struct Flight {
 }
 
 /// Something that could not be done for a feature.
-struct Failure {
+pub(super) struct Failure {
     what: String,
     tries: u32,
     may_pass: bool,
@@ -83,6 +83,8 @@ pub struct Engine {
     pub(super) sandbox: Sandbox,
     pub(super) in_flight: BTreeMap<RunId, Flight>,
     pub(super) pull_requests: BTreeMap<RunId, PullRequestView>,
+    /// When the target branch was last asked whether it holds a run's work.
+    pub(super) target_asked: BTreeMap<RunId, Instant>,
     observer: Observer,
     executor: Arc<dyn StepExecutor>,
     no_sandbox: Option<String>,
@@ -90,7 +92,7 @@ pub struct Engine {
     listener: Arc<dyn Listener>,
     done_sender: mpsc::UnboundedSender<Finished>,
     done: mpsc::UnboundedReceiver<Finished>,
-    failures: BTreeMap<String, Failure>,
+    pub(super) failures: BTreeMap<String, Failure>,
     books_only: bool,
     /// Whether a note was still being typed at the last look.
     settling: bool,
@@ -134,6 +136,7 @@ impl Engine {
             sandbox,
             in_flight: BTreeMap::new(),
             pull_requests: BTreeMap::new(),
+            target_asked: BTreeMap::new(),
             observer,
             no_sandbox,
             only: options.only,
@@ -291,7 +294,7 @@ impl Engine {
     }
 
     /// Says an error once, not at every look, and remembers when the effect may be tried again.
-    fn complain(&mut self, feature: &str, error: &EngineError, may_pass: bool) {
+    pub(super) fn complain(&mut self, feature: &str, error: &EngineError, may_pass: bool) {
         let what = format!("{feature}: {}", error.with_remedy());
         let before = self.failures.remove(feature);
         if before.as_ref().is_none_or(|before| before.what != what) {

@@ -2,13 +2,14 @@
 //! that a second try makes no second branch, pull request or merge.
 
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
 
+use super::EngineError;
 use super::event_loop::Engine;
 use super::observe::{Observation, repository_of, worktrees_folder};
 use super::transition::NoteChange;
-use super::{EngineError, Said};
 use crate::domain::{
     Event, FeatureView, ForgeKind, GitId, NotePath, PullRequestDraft, PullRequestRef, PullRequestView,
     Repository, RunId, RunState, Status,
@@ -18,6 +19,8 @@ use crate::report::render;
 use crate::vault::Vault;
 use crate::workspace::Workspace;
 
+/// How long the target branch is not asked again whether a pull request's head is in it: asking fetches.
+const TARGET_FRESH: Duration = Duration::from_secs(20);
 /// Bytes of diff shown in a pull request note.
 const DIFF_BYTES: usize = 100_000;
 
@@ -102,7 +105,8 @@ impl Engine {
         }
         let what = format!("merged into {} as {}", state.target_branch, commit.short());
         self.project(look, run, NoteChange::default().unwaiting().with(also), &what, "merged")?;
-        self.look_at_pull_request(look, &run.clone()).await;
+        self.target_asked.remove(run);
+        self.look_at_pull_request(look, run).await;
         Ok(())
     }
 
@@ -117,6 +121,7 @@ impl Engine {
             .map(|run| run.id.clone())
             .collect();
         self.pull_requests.retain(|run, _| waiting.contains(run));
+        self.target_asked.retain(|run, _| waiting.contains(run));
         for run in waiting {
             self.look_at_pull_request(look, &run).await;
         }
@@ -124,10 +129,10 @@ impl Engine {
 
     async fn look_at_pull_request(&mut self, look: &Observation, run: &RunId) {
         match self.try_look(look, run).await {
-            Ok(()) => {}
-            Err(error) => {
-                self.say(&Said::Problem { what: format!("{run}: cannot look at its pull request: {error}") });
+            Ok(()) => {
+                self.failures.remove(&run.to_string());
             }
+            Err(error) => self.complain(&run.to_string(), &error, false),
         }
     }
 
@@ -135,12 +140,16 @@ impl Engine {
         let state = self.state(run)?;
         let Some(pr) = &state.pr else { return Ok(()) };
         let mut seen = seen_at_forge(&self.vault, &state, pr).await?;
+        let known = self.pull_requests.get(run).is_some_and(|known| known.reachable);
+        let fresh = self.target_asked.get(run).is_some_and(|at| at.elapsed() < TARGET_FRESH);
         let head = state.merged.clone().or_else(|| state.pr_head.clone());
-        if let Some(head) = head {
+        seen.reachable = known;
+        if let Some(head) = head.filter(|_| !known && !fresh) {
             let workspace = self.workspace(look, self.view(look, &run.feature)?, &state)?;
             let (id, target) = (run.clone(), state.target_branch.clone());
             seen.reachable =
                 tokio::task::spawn_blocking(move || workspace.is_reachable(&id, &head, &target)).await??;
+            self.target_asked.insert(run.clone(), Instant::now());
         }
         self.pull_requests.insert(run.clone(), seen);
         Ok(())
