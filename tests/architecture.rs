@@ -12,7 +12,7 @@ use proc_macro2::{Delimiter, TokenStream, TokenTree};
 const PURE: [&str; 3] = ["domain", "note", "decide"];
 
 /// Prefixes of paths that a pure room must not name. Importing a parent of one is as bad as importing it.
-const IMPURE: [&str; 27] = [
+const IMPURE: [&str; 26] = [
     "std::fs",
     "std::process",
     "std::net",
@@ -36,7 +36,6 @@ const IMPURE: [&str; 27] = [
     "tempfile",
     "walkdir",
     "ignore",
-    "fs4",
     "rustix",
     "libc",
     "include_dir",

@@ -20,7 +20,8 @@ use super::{
   ado-vault watch                    work on everything in `planned` until stopped
   ado-vault why FR-001               why is nothing happening?
 
-Exit codes: 0 done, 1 the vault or the work has errors, 2 usage, 3 stopped by a brake or waiting for a human.")]
+Exit codes: 0 done, 1 the vault or the work has errors, 2 usage, 3 stopped by a brake or waiting for a human,
+255 a bug in ado-vault.")]
 pub struct Cli {
     #[command(flatten)]
     pub global: Global,
@@ -34,7 +35,14 @@ pub struct Cli {
 #[derive(Debug, Clone, Args)]
 pub struct Global {
     /// Folder of the vault, or any folder in it
-    #[arg(long, global = true, value_name = "DIR", env = "ADO_VAULT", default_value = ".")]
+    #[arg(
+        long,
+        global = true,
+        value_name = "DIR",
+        env = "ADO_VAULT",
+        hide_env_values = true,
+        default_value = "."
+    )]
     pub vault: PathBuf,
     /// How results are printed
     #[arg(long, global = true, value_enum, default_value_t = Format::Human)]

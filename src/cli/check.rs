@@ -1,9 +1,10 @@
 //! `ado-vault check`: what is wrong with the vault's notes.
 
+use std::io::IsTerminal;
 use std::path::PathBuf;
 
 use clap::Args;
-use miette::{LabeledSpan, MietteDiagnostic, NamedSource, Report};
+use miette::{LabeledSpan, MietteDiagnostic, MietteHandlerOpts, NamedSource, Report};
 
 use super::args::{Format, Global};
 use super::session::open_vault;
@@ -43,9 +44,10 @@ pub fn run(global: &Global, args: &CheckArgs) -> Result<Exit, Failure> {
     if global.format == Format::Json {
         output::json(&found)?;
     } else {
+        draw_for_terminal()?;
         for diagnostic in &found {
             let source = diagnostic.path.as_ref().and_then(text);
-            eprintln!("{:?}", in_source(diagnostic, source));
+            output::raw(format!("{:?}\n", in_source(diagnostic, source)).as_bytes());
         }
         let count = |severity| found.iter().filter(|diagnostic| diagnostic.severity == severity).count();
         output::line(format!(
@@ -73,6 +75,13 @@ fn is_at(path: &str, below: &str) -> bool {
     below.is_empty() || path == below || path.strip_prefix(below).is_some_and(|rest| rest.starts_with('/'))
 }
 
+/// Colours and links only where standard output is a terminal.
+fn draw_for_terminal() -> Result<(), Failure> {
+    let colours = std::io::stdout().is_terminal() && std::env::var_os("NO_COLOR").is_none();
+    let options = MietteHandlerOpts::new().color(colours).unicode(true).terminal_links(false);
+    Ok(miette::set_hook(Box::new(move |_| Box::new(options.clone().build())))?)
+}
+
 /// The diagnostic with the line it is about.
 fn in_source(diagnostic: &Diagnostic, source: Option<&str>) -> Report {
     let severity = match diagnostic.severity {
@@ -85,10 +94,11 @@ fn in_source(diagnostic: &Diagnostic, source: Option<&str>) -> Report {
         .with_severity(severity)
         .with_help(note::plain(&diagnostic.remedy));
     let path = diagnostic.path.as_ref().map(ToString::to_string).unwrap_or_default();
-    match source.and_then(|text| Some((text, line_span(text, diagnostic.line)?))) {
+    let source = source.map(lines_for_terminal);
+    match source.and_then(|text| line_span(&text, diagnostic.line).map(|span| (text, span))) {
         Some((text, (start, length))) => {
             shown = shown.with_label(LabeledSpan::new(None, start, length));
-            Report::new(shown).with_source_code(NamedSource::new(path, text.to_owned()))
+            Report::new(shown).with_source_code(NamedSource::new(path, text))
         }
         None if path.is_empty() => Report::new(shown),
         None => {
@@ -96,6 +106,11 @@ fn in_source(diagnostic: &Diagnostic, source: Option<&str>) -> Report {
             Report::new(shown)
         }
     }
+}
+
+/// The text line by line without what a terminal would obey.
+fn lines_for_terminal(text: &str) -> String {
+    text.lines().map(|line| note::plain(line) + "\n").collect()
 }
 
 /// Start and length in bytes of a line counted from 1.

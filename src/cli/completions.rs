@@ -3,7 +3,7 @@
 use clap::{Args, CommandFactory};
 use clap_complete::Shell;
 
-use super::{Cli, Exit, Failure};
+use super::{Cli, Exit, Failure, output};
 
 /// Print completions for a shell
 #[derive(Debug, Args)]
@@ -15,6 +15,8 @@ pub struct CompletionsArgs {
 }
 
 pub fn run(args: &CompletionsArgs) -> Result<Exit, Failure> {
-    clap_complete::generate(args.shell, &mut Cli::command(), "ado-vault", &mut std::io::stdout());
+    let mut script = vec![];
+    clap_complete::generate(args.shell, &mut Cli::command(), "ado-vault", &mut script);
+    output::raw(&script);
     Ok(Exit::Done)
 }

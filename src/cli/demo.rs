@@ -47,10 +47,10 @@ pub fn run(global: &Global, args: &DemoArgs) -> Result<Exit, Failure> {
     let vault = Vault::open(&demo.vault)?;
     let feature: FeatureId = "FR-001".parse()?;
     if demo.recorded {
-        eprintln!("The model is a RECORDED conversation (`--model NAME` asks a real one).");
-        eprintln!("Agents' tools, sandbox, compiler, tests, git and merge are real.");
+        output::say("The model is a RECORDED conversation (`--model NAME` asks a real one).");
+        output::say("Agents' tools, sandbox, compiler, tests, git and merge are real.");
     } else {
-        eprintln!("The model is `{}`.", demo.model);
+        output::say(format!("The model is `{}`.", demo.model));
     }
     plan_it(&vault, &feature)?;
     drive(&vault, args)?;
@@ -80,7 +80,7 @@ fn plan_it(vault: &Vault, feature: &FeatureId) -> Result<(), Failure> {
         return Ok(());
     }
     let target = path.moved_to(&seen.observation.folders.status(Status::Planned))?;
-    eprintln!("you drag `{}` to `{}`", path.file_name(), target.folder());
+    output::say(format!("you drag `{}` to `{}`", path.file_name(), target.folder()));
     std::fs::rename(vault.absolute(&path)?, vault.absolute(&target)?)?;
     Ok(())
 }
@@ -98,7 +98,7 @@ fn tick_merge(vault: &Vault, feature: &FeatureId) -> Result<(), Failure> {
         .iter()
         .find(|note| note.path.folder() == folder && note.path.file_name().starts_with(pr.key.as_str()));
     let Some(found) = note else { return Ok(()) };
-    eprintln!("you tick `merge` in `{}`", found.path.file_name());
+    output::say(format!("you tick `merge` in `{}`", found.path.file_name()));
     let lock = VaultLock::acquire(vault)?;
     let ticked = PropertyValue::Bool(true);
     edit(&lock, vault, &found.path, |text| note::set_property(text, "merge", Some(&ticked)))

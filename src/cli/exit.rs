@@ -1,8 +1,9 @@
 //! How a command ends: exit codes, and failures with their remedy.
 
+use std::panic::{self, AssertUnwindSafe};
 use std::process::{ExitCode, Termination};
 
-use crate::note;
+use super::output;
 
 /// Exit codes of the program.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -14,6 +15,8 @@ pub enum Exit {
     Usage,
     /// Stopped by a brake or waiting for a human.
     Waiting,
+    /// A bug in the program.
+    Bug,
 }
 
 impl Termination for Exit {
@@ -23,8 +26,26 @@ impl Termination for Exit {
             Self::Errors => 1,
             Self::Usage => 2,
             Self::Waiting => 3,
+            Self::Bug => 255,
         })
     }
+}
+
+/// A panic anywhere says that it is a bug and how to report it.
+pub fn explain_panics() {
+    panic::set_hook(Box::new(|bug| {
+        let place = bug.location().map(ToString::to_string).unwrap_or_default();
+        let what = bug.payload_as_str().unwrap_or("unknown");
+        output::say(format!("error: bug in ado-vault {} at {place}: {what}", env!("CARGO_PKG_VERSION")));
+        output::say(
+            "please report it with the lines above and the command; the vault is as the last commit says",
+        );
+    }));
+}
+
+/// Runs the program's work; a panic in it gives the exit code of a bug.
+pub fn guarded(work: impl FnOnce() -> Exit) -> Exit {
+    panic::catch_unwind(AssertUnwindSafe(work)).unwrap_or(Exit::Bug)
 }
 
 /// Why a command could not do its work.
@@ -44,7 +65,7 @@ impl Failure {
     }
 
     pub fn print(&self) {
-        eprintln!("error: {}", note::plain(&self.message));
+        output::say(format!("error: {}", self.message));
     }
 }
 
@@ -62,5 +83,17 @@ impl<E: std::error::Error> From<E> for Failure {
             cause = source.source();
         }
         Self::errors(message)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_panic_is_a_bug_and_anything_else_keeps_its_exit() {
+        assert_eq!(guarded(|| Exit::Waiting), Exit::Waiting);
+        assert_eq!(guarded(|| panic!("on purpose")), Exit::Bug);
+        assert_eq!(Exit::Bug.report(), ExitCode::from(255));
     }
 }

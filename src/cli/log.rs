@@ -31,7 +31,7 @@ pub fn run(global: &Global, args: &LogArgs) -> Result<Exit, Failure> {
         let run = RunId { feature: feature.clone(), number };
         let (records, damage) = read_journal(&vault, &run)?;
         for problem in damage {
-            eprintln!("{problem}");
+            output::say(format!("{problem}"));
         }
         lines.extend(report::log(&run, &records));
     }

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Args, CommandFactory};
 
-use super::{Cli, Exit, Failure};
+use super::{Cli, Exit, Failure, output};
 
 /// Print the manual page, or write one page for each command
 #[derive(Debug, Args)]
@@ -23,7 +23,11 @@ pub fn run(args: &ManArgs) -> Result<Exit, Failure> {
             std::fs::create_dir_all(dir)?;
             clap_mangen::generate_to(Cli::command(), dir)?;
         }
-        None => clap_mangen::Man::new(Cli::command()).render(&mut std::io::stdout())?,
+        None => {
+            let mut page = vec![];
+            clap_mangen::Man::new(Cli::command()).render(&mut page)?;
+            output::raw(&page);
+        }
     }
     Ok(Exit::Done)
 }

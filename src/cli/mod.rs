@@ -7,6 +7,7 @@ mod completions;
 mod demo;
 mod doctor;
 mod exit;
+mod import;
 mod init;
 mod log;
 mod man;
@@ -30,6 +31,11 @@ use clap::Parser;
 
 /// Parses the arguments, runs the command, prints a failure with its remedy, and gives the exit code.
 pub fn main() -> Exit {
+    exit::explain_panics();
+    exit::guarded(run_command)
+}
+
+fn run_command() -> Exit {
     let cli = Cli::parse();
     output::set_up(cli.verbose);
     match dispatch(cli) {

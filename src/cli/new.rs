@@ -3,10 +3,9 @@
 use std::path::PathBuf;
 
 use clap::Args;
-use gray_matter::Matter;
-use gray_matter::engine::YAML;
 
 use super::args::{Format, Global};
+use super::import::Imported;
 use super::session::open_vault;
 use super::{Exit, Failure, output};
 use crate::domain::{FeatureId, FeatureType, NotePath, Status};
@@ -33,7 +32,8 @@ pub struct NewArgs {
     /// Status folder to write it to
     #[arg(long, default_value = "new")]
     pub status: String,
-    /// Take title and text from this Markdown file (YAML front matter is read, the file is left alone)
+    /// Take title and text from this Markdown file (front matter in YAML, TOML or JSON is read,
+    /// the file is left alone)
     #[arg(long, value_name = "FILE")]
     pub from: Option<PathBuf>,
 }
@@ -69,11 +69,12 @@ pub fn run(global: &Global, args: &NewArgs) -> Result<Exit, Failure> {
         let id = FeatureId::new(&settings.id_prefix, number)?;
         let file = note::file_name(Some(&id), &title, settings.note_name);
         let path = NotePath::new(format!("{}/{file}", look.folders.status(status)))?;
-        let body = match &imported {
-            Some(imported) => imported.body.clone(),
-            None => template_body(&vault, look.folders.templates(), &title),
+        let sets = properties(&id, &title, kind, status, args.repo.as_deref());
+        let text = match &imported {
+            Some(imported) => note::set_properties(&imported.body, &sets)?,
+            None => note::set_properties(&template(&vault, look.folders.templates()), &sets)?
+                .replace("{{title}}", &title),
         };
-        let text = note::set_properties(&body, &properties(&id, &title, kind, status, args.repo.as_deref()))?;
         if let Created::New = create(&lock, &vault, &path, &text)? {
             report(global, &vault, &id, &path)?;
             return Ok(Exit::Done);
@@ -107,40 +108,13 @@ fn properties(
     sets
 }
 
-/// The feature template of the vault with Obsidian's `{{title}}` and `{{date}}` filled in.
-fn template_body(vault: &Vault, templates: &str, title: &str) -> String {
-    let path = NotePath::new(format!("{templates}/Feature request.md"));
+/// The feature template of the vault with Obsidian's `{{date}}` filled in. Its `{{title}}` stays: a title may hold what
+/// would break front matter, so that it is set as a property first.
+fn template(vault: &Vault, folder: &str) -> String {
+    let path = NotePath::new(format!("{folder}/Feature request.md"));
     let text = path.ok().and_then(|path| vault.read(&path).ok());
     let text = text.unwrap_or_else(|| "\n## Summary\n\n## Acceptance criteria\n\n- [ ] \n".to_owned());
-    let today = jiff::Zoned::now().strftime("%Y-%m-%d").to_string();
-    text.replace("{{title}}", title).replace("{{date}}", &today)
-}
-
-/// A foreign note: gray_matter reads what others write; our own notes are read strictly.
-struct Imported {
-    title: String,
-    body: String,
-}
-
-impl Imported {
-    fn read(file: &std::path::Path) -> Result<Self, Failure> {
-        let cannot = |error: &dyn std::fmt::Display| {
-            Failure::errors(format!("cannot read `{}`: {error}", file.display()))
-        };
-        let text = std::fs::read_to_string(file).map_err(|error| cannot(&error))?;
-        let matter = Matter::<YAML>::new();
-        let parsed = matter.parse::<serde_json::Value>(&text).map_err(|error| cannot(&error))?;
-        let of_property = parsed
-            .data
-            .as_ref()
-            .and_then(|data| data.get("title"))
-            .and_then(|title| title.as_str())
-            .map(str::to_owned);
-        let heading = parsed.content.lines().find_map(|line| line.strip_prefix("# ")).map(str::to_owned);
-        let stem = file.file_stem().map(|stem| stem.to_string_lossy().into_owned());
-        let title = of_property.or(heading).or(stem).unwrap_or_default();
-        Ok(Self { title, body: format!("\n{}\n", parsed.content.trim()) })
-    }
+    text.replace("{{date}}", &jiff::Zoned::now().strftime("%Y-%m-%d").to_string())
 }
 
 fn report(global: &Global, vault: &Vault, id: &FeatureId, path: &NotePath) -> Result<(), Failure> {

@@ -1,7 +1,7 @@
 //! Printing: results on standard output, everything else on standard error.
 
 use std::fmt::Display;
-use std::io::Write;
+use std::io::{IsTerminal, Write};
 
 use comfy_table::{ContentArrangement, Table, presets};
 use serde::Serialize;
@@ -9,6 +9,7 @@ use tracing_subscriber::EnvFilter;
 
 use super::Failure;
 use crate::domain::Severity;
+use crate::note;
 
 /// Logs go to standard error; `ADO_LOG` overrides what `-v` says.
 pub fn set_up(verbose: u8) {
@@ -19,24 +20,45 @@ pub fn set_up(verbose: u8) {
     };
     let filter = EnvFilter::try_from_env("ADO_LOG").unwrap_or_else(|_| EnvFilter::new(level));
     // A second call, as tests may make, leaves the first in place.
-    let _ = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).try_init();
+    let logs = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    let _ = logs.with_ansi(std::io::stderr().is_terminal()).log_internal_errors(false).try_init();
 }
 
-/// One line on standard output. A reader that went away, as `head` does, ends the program quietly.
+/// One line on standard output, without what a terminal would obey.
 pub fn line(text: impl Display) {
-    if let Err(error) = writeln!(std::io::stdout().lock(), "{text}") {
+    raw(format!("{}\n", note::plain(&text.to_string())).as_bytes());
+}
+
+/// One JSON document on standard output. Control characters are escaped also where JSON would not ask for it.
+pub fn json(value: &impl Serialize) -> Result<(), Failure> {
+    let mut text = String::new();
+    for char in serde_json::to_string_pretty(value)?.chars() {
+        let kept = char == '\n' || note::plain(char.encode_utf8(&mut [0; 4])).contains(char);
+        if kept {
+            text.push(char);
+        } else {
+            text.push_str(&format!("\\u{:04x}", u32::from(char)));
+        }
+    }
+    raw(format!("{text}\n").as_bytes());
+    Ok(())
+}
+
+/// Bytes on standard output as they are. A reader that went away, as `head` does, ends the program quietly.
+pub fn raw(bytes: &[u8]) {
+    let mut out = std::io::stdout().lock();
+    if let Err(error) = out.write_all(bytes).and_then(|()| out.flush()) {
         if error.kind() == std::io::ErrorKind::BrokenPipe {
             std::process::exit(0);
         }
-        eprintln!("error: cannot write to standard output: {error}");
+        say(format!("error: cannot write to standard output: {error}"));
         std::process::exit(1);
     }
 }
 
-/// One JSON document on standard output.
-pub fn json(value: &impl Serialize) -> Result<(), Failure> {
-    line(serde_json::to_string_pretty(value)?);
-    Ok(())
+/// One line on standard error. Nobody may be reading there: that is no reason to stop.
+pub fn say(text: impl Display) {
+    let _ = writeln!(std::io::stderr().lock(), "{}", note::plain(&text.to_string()));
 }
 
 /// A table without lines, as wide as the terminal.
@@ -46,7 +68,18 @@ pub fn table(header: &[&str]) -> Table {
         .load_style(presets::NOTHING)
         .set_content_arrangement(ContentArrangement::Dynamic)
         .set_header(header);
+    if let Some(columns) = columns() {
+        table.set_width(columns);
+    }
     table
+}
+
+/// Width of the terminal on standard output, if that is one.
+fn columns() -> Option<u16> {
+    rustix::termios::tcgetwinsize(std::io::stdout())
+        .ok()
+        .map(|size| size.ws_col)
+        .filter(|columns| *columns > 0)
 }
 
 /// Prints a table without trailing spaces.

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
 
+use super::output;
 use crate::domain::{Event, RunId};
 use crate::engine::{Listener, Said};
 use crate::note;
@@ -31,7 +32,7 @@ impl Progress {
             Some(bars) => {
                 let _ = bars.println(text);
             }
-            None => eprintln!("{text}"),
+            None => output::say(text),
         }
     }
 

@@ -48,7 +48,7 @@ pub fn run(global: &Global, args: &SyncArgs) -> Result<Exit, Failure> {
         for problem in &problems {
             output::line(problem);
         }
-        eprintln!("synced, {pushed}");
+        output::say(format!("synced, {pushed}"));
     }
     Ok(if problems.iter().any(Diagnostic::is_error) { Exit::Errors } else { Exit::Done })
 }

@@ -7,7 +7,7 @@ use clap::Args;
 use super::args::Global;
 use super::progress::Progress;
 use super::session::{Work, open_vault, options, work};
-use super::{Exit, Failure};
+use super::{Exit, Failure, output};
 
 /// Work on everything in `planned` until stopped by Ctrl-C or SIGTERM
 #[derive(Debug, Args)]
@@ -20,9 +20,9 @@ pub struct WatchArgs {
 
 pub fn run(global: &Global, args: &WatchArgs) -> Result<Exit, Failure> {
     let vault = open_vault(global)?;
-    eprintln!("watching {}; Ctrl-C stops", vault.root().display());
+    output::say(format!("watching {}; Ctrl-C stops", vault.root().display()));
     let options = options(Arc::new(Progress::new()), vec![], args.no_sandbox, "watch")?;
     work(&vault, options, &Work::UntilStopped)?;
-    eprintln!("stopped; everything is saved");
+    output::say("stopped; everything is saved");
     Ok(Exit::Done)
 }

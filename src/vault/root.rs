@@ -25,9 +25,12 @@ impl Vault {
     /// The vault at `dir` or at its nearest ancestor that has a `*_system/Settings.md`.
     ///
     /// # Errors
-    /// [`VaultError::NotAVault`] when there is none.
+    /// [`VaultError::NotAVault`] when there is none, or no such folder.
     pub fn open(dir: &Path) -> Result<Self, VaultError> {
-        let start = fs::canonicalize(dir).map_err(|source| VaultError::io("open", dir, source))?;
+        let start = fs::canonicalize(dir).map_err(|source| match is_absent(&source) {
+            true => VaultError::NotAVault { dir: dir.to_owned() },
+            false => VaultError::io("open", dir, source),
+        })?;
         start
             .ancestors()
             .find(|candidate| has_settings(candidate))
