@@ -33,7 +33,7 @@ pub fn run(global: &Global, args: &ApproveArgs) -> Result<Exit, Failure> {
     if global.format == Format::Json {
         output::json(&serde_json::json!({ "feature": why.feature, "approved": wait.on }))?;
     } else {
-        output::line(format!("{}: approved, {}", why.feature, note::plain(&wait.on)));
+        output::line(format!("{}: approved; it waited on {}", why.feature, note::plain(&wait.on)));
     }
     Ok(Exit::Done)
 }

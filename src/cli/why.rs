@@ -34,7 +34,10 @@ pub fn run(global: &Global, args: &WhyArgs) -> Result<Exit, Failure> {
         output::line(format!("  because: {}", why.reason));
     }
     if let Some(wait) = &why.wait {
-        output::line(format!("  why: {}", note::plain(&wait.why)));
+        let more = note::plain(&wait.why);
+        if more != why.reason {
+            output::line(format!("  why: {more}"));
+        }
         output::line(format!("  to go on: {}", note::plain(&wait.unblock)));
     }
     if let Some(brake) = &why.brake {

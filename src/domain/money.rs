@@ -39,6 +39,11 @@ impl Usd {
         self.0 as f64 / 1e6
     }
 
+    /// Dollars to four places: what a person reads in a property or a table.
+    pub fn rounded(self) -> f64 {
+        (self.0 as f64 / 1e2).round() / 1e4
+    }
+
     /// What `tokens` cost at `price` dollars a million tokens, rounded up to the next millionth of a dollar.
     pub fn of_tokens(tokens: u64, price_per_million: Usd) -> Self {
         Self(((u128::from(tokens) * u128::from(price_per_million.0)).div_ceil(1_000_000)) as u64)

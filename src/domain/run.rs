@@ -312,12 +312,11 @@ impl RunState {
         self.tries.iter().filter(|step| step.key == key).count() as u32
     }
 
-    /// Seconds in which a step was at work. A step without an end counts up to the last record.
-    pub fn active_seconds(&self) -> i64 {
-        self.tries
-            .iter()
-            .map(|step| step.ended.unwrap_or(self.last).duration_since(step.started).as_secs())
-            .sum()
+    /// Milliseconds in which a step was at work. A step without an end counts up to the last record.
+    pub fn active_millis(&self) -> u64 {
+        let worked =
+            |step: &StepTry| step.ended.unwrap_or(self.last).duration_since(step.started).as_millis();
+        self.tries.iter().map(|step| u64::try_from(worked(step)).unwrap_or(0)).sum()
     }
 
     pub fn is_approved(&self, gate: Gate, plan: &ContentHash) -> bool {

@@ -49,8 +49,8 @@ impl Engine {
             Effect::AskApproval { run, gate, plan, base } => {
                 let event = Event::ApprovalAsked { gate: *gate, plan: plan.clone(), base: base.clone() };
                 self.book.append(run, event)?;
-                // A tick left over from before cannot pass this gate.
-                let change = NoteChange::default().remove("approved");
+                // A box to tick; a tick left over from before cannot pass this gate.
+                let change = NoteChange::default().set("approved", PropertyValue::Bool(false));
                 self.project(look, run, change, &format!("asks for the approval of {gate}"), "approval-asked")
             }
             Effect::Approve { run, gate, plan, base, by } => {
@@ -66,7 +66,7 @@ impl Engine {
             Effect::Resume { run, by, words } => {
                 let words = words.clone();
                 self.book.append(run, Event::Resumed { by: by.clone(), words })?;
-                let change = NoteChange::default().remove("approved").unwaiting();
+                let change = NoteChange::default().untick().unwaiting();
                 self.project(look, run, change, &format!("goes on, by {by}"), "resumed")
             }
             Effect::Split { run, features } => self.split(look, run, features),
@@ -158,7 +158,7 @@ impl Engine {
             from: Some(from),
         };
         self.book.begin(run, event)?;
-        let change = NoteChange::default().unwaiting().remove("approved");
+        let change = NoteChange::default().unwaiting().untick();
         if self.state(run)?.only_specifies() {
             let change = change.remove("specify");
             return self.project(look, run, change, "a specification is being drafted", "started");
@@ -238,7 +238,7 @@ impl Engine {
         by: &str,
     ) -> Result<(), EngineError> {
         self.book.append(run, event)?;
-        let change = NoteChange::default().remove("approved").unwaiting();
+        let change = NoteChange::default().untick().unwaiting();
         self.project(look, run, change, &format!("{gate} approved by {by}"), "approved")
     }
 
@@ -304,12 +304,12 @@ impl Engine {
         detail: &str,
     ) -> Result<(), EngineError> {
         self.cancel(run);
-        if result == RunEnd::Dropped {
+        if matches!(result, RunEnd::Dropped | RunEnd::Stopped) {
             self.close_pull_request(look, run, detail).await?;
         }
         let ended = Event::Ended { result, detail: detail.to_owned() };
         self.book.append(run, ended)?;
-        let mut change = NoteChange::default().remove("approved").unwaiting();
+        let mut change = NoteChange::default().untick().unwaiting();
         if self.state(run)?.only_specifies() {
             change = change.remove("specify");
         }

@@ -36,7 +36,7 @@ impl Engine {
             self.book.append(run, intent)?;
             let (space, branch, pushed) = (workspace.clone(), state.branch.clone(), head.clone());
             let outcome = tokio::task::spawn_blocking(move || space.push(&branch, &pushed)).await??;
-            let done = Event::Completed { effect: push_effect(&head), detail: format!("{outcome:?}") };
+            let done = Event::Completed { effect: push_effect(&head), detail: outcome.in_words().to_owned() };
             self.book.append(run, done)?;
         }
         let draft = self.draft(look, view, &state, &workspace, head.clone())?;

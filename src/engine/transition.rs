@@ -27,6 +27,8 @@ pub struct NoteChange {
     pub wait: Option<Option<Wait>>,
     /// Blocks whose text becomes the human's own: the markers around it go.
     pub released: Vec<&'static str>,
+    /// Clears the tick of `approved` where there is one: it was used, or is void.
+    pub untick: bool,
     /// The move to make.
     pub to: Option<Status>,
     /// More paths that belong into the commit.
@@ -41,6 +43,11 @@ impl NoteChange {
 
     pub fn remove(mut self, key: &'static str) -> Self {
         self.sets.push((key, None));
+        self
+    }
+
+    pub fn untick(mut self) -> Self {
+        self.untick = true;
         self
     }
 
@@ -86,11 +93,13 @@ impl Scribe<'_> {
         paths.extend(self.committed_elsewhere(feature)?);
         self.history.commit_human(&lock, &paths)?;
         if let Some(run) = run {
-            self.journal_blocks(run)?;
+            self.journal_blocks(run, look.folders.runs())?;
         }
         let state = run.and_then(|run| self.book.state(run));
         let ours = feature.id.as_ref().map(|id| Ours::of(&self.book.runs_of(id))).unwrap_or_default();
-        edit(&lock, self.vault, &feature.path, |text| edited(text, feature, state.as_ref(), &ours, change))?;
+        edit(&lock, self.vault, &feature.path, |text| {
+            edited(text, feature, state.as_ref(), &ours, look.folders.runs(), change)
+        })?;
         let mut path = feature.path.clone();
         if let Some(to) = change.to {
             let folder = look.folders.status(to);
@@ -117,9 +126,9 @@ impl Scribe<'_> {
     }
 
     /// Journals the hashes of the blocks about to be written, so that a human's edit of one is noticed later.
-    fn journal_blocks(&self, run: &RunId) -> Result<(), EngineError> {
+    fn journal_blocks(&self, run: &RunId, runs: &str) -> Result<(), EngineError> {
         let Some(state) = self.book.state(run) else { return Ok(()) };
-        for (block, content) in blocks_of(&state) {
+        for (block, content) in blocks_of(&state, runs) {
             let Some(hash) = content.map(|content| note::block_hash(&content)) else { continue };
             if state.blocks.get(block) != Some(&hash) {
                 self.book.append(run, Event::BlockWritten { block: block.to_owned(), hash })?;
@@ -156,13 +165,17 @@ fn edited(
     feature: &Feature,
     state: Option<&RunState>,
     ours: &Ours,
+    runs: &str,
     change: &NoteChange,
 ) -> Result<String, EditError> {
     let mut sets = change.sets.clone();
+    if change.untick && feature.properties.approved.is_some() {
+        sets.push(("approved", Some(PropertyValue::Bool(false))));
+    }
     let mut blocks = vec![];
     if let Some(state) = state {
         sets.extend(properties_of(state, ours.spent, change.to));
-        blocks.extend(blocks_of(state));
+        blocks.extend(blocks_of(state, runs));
     }
     if let Some(wait) = &change.wait {
         sets.push(("waiting_on", wait.as_ref().map(|wait| PropertyValue::Text(wait.on.clone()))));
@@ -251,19 +264,14 @@ fn properties_of(
         sets.push(("pr", text(pr.link.clone())));
     }
     if spent.calls > 0 {
-        sets.push(("cost_usd", Some(PropertyValue::Number(round_cents(spent.usd.dollars())))));
+        sets.push(("cost_usd", Some(PropertyValue::Number(spent.usd.rounded()))));
         sets.push(("tokens", Some(PropertyValue::Integer(i64::try_from(spent.tokens).unwrap_or(i64::MAX)))));
     }
     sets
 }
 
-/// Dollars to four places: what a person reads in a table.
-fn round_cents(dollars: f64) -> f64 {
-    (dollars * 1e4).round() / 1e4
-}
-
-/// The blocks that a run's state says.
-fn blocks_of(state: &RunState) -> Vec<(&'static str, Option<String>)> {
+/// The blocks that a run's state says; `runs` is the folder of run notes.
+fn blocks_of(state: &RunState, runs: &str) -> Vec<(&'static str, Option<String>)> {
     let mut blocks = vec![];
     if let Some(triage) = &state.triage {
         blocks.push(("triage", Some(render::triage_block(triage))));
@@ -275,7 +283,7 @@ fn blocks_of(state: &RunState) -> Vec<(&'static str, Option<String>)> {
         blocks.push(("plan", Some(render::plan_block(plan, &state.id))));
     }
     if state.tries.iter().any(|step| step.key.step != Step::Triage) {
-        blocks.push(("progress", Some(render::progress_block(&state.id))));
+        blocks.push(("progress", Some(render::progress_block(&state.id, runs))));
     }
     if state.review.is_some() {
         blocks.push(("review", Some(render::review_block(state))));

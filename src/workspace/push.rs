@@ -16,6 +16,17 @@ pub enum Pushed {
     NoRemote,
 }
 
+impl Pushed {
+    /// What became of the branch, as the rest of a sentence about it.
+    pub fn in_words(self) -> &'static str {
+        match self {
+            Self::Done => "pushed",
+            Self::UpToDate => "the remote has it",
+            Self::NoRemote => "kept here, the repository has no remote",
+        }
+    }
+}
+
 impl Workspace {
     /// Brings the branch to the remote at `head`. What is there is replaced only when ado-vault made it.
     ///

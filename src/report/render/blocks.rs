@@ -97,10 +97,10 @@ pub(super) fn plan_lines(plan: &WorkPlan) -> Vec<String> {
     lines
 }
 
-/// Content of the `progress` block: an embed of the run note, so that progress never rewrites the feature note. The
-/// embed is by path, because every run note is called `run`.
-pub fn progress_block(run: &RunId) -> String {
-    format!("![[60_runs/{run}/run|Run {run}]]")
+/// Content of the `progress` block: an embed of the run note's steps, so that progress never rewrites the feature note.
+/// By path, because every run note is called `run`; `runs` is the folder of run notes.
+pub fn progress_block(run: &RunId, runs: &str) -> String {
+    format!("![[{runs}/{run}/run#Steps]]\n\n[[{runs}/{run}/run|All of run {}]]", run.number)
 }
 
 /// Content of the `review` block: the last review, and one line for each earlier round.
@@ -196,10 +196,10 @@ pub fn pull_request_block(state: &RunState) -> String {
 pub fn why_block(wait: &Wait, problems: &[Diagnostic]) -> String {
     let mut body = vec![];
     if !wait.why.trim().is_empty() {
-        body.push(format!("**Why:** {}", inline(&wait.why)));
+        body.push(format!("- Why: {}", inline(&wait.why)));
     }
     if !wait.unblock.trim().is_empty() {
-        body.push(format!("**To go on:** {}", inline(&wait.unblock)));
+        body.push(format!("- To go on: {}", inline(&wait.unblock)));
     }
     body.extend(table(
         &["", "line", "problem", "what to do"],

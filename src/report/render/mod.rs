@@ -5,7 +5,7 @@ mod blocks;
 mod markdown;
 mod pull_request;
 mod run_note;
-mod status_line;
+mod standing;
 mod words;
 
 pub use blocks::{
@@ -13,4 +13,3 @@ pub use blocks::{
 };
 pub use pull_request::{pull_request_body, pull_request_title};
 pub use run_note::run_note;
-pub use status_line::{status_line, step_line};

@@ -54,7 +54,7 @@ fn what(state: &RunState) -> Vec<String> {
         .map(|(key, change)| format!("- {key}: {}", inline(&change.summary)))
         .collect();
     if !lines.is_empty() && !said.is_empty() {
-        lines.push(String::new());
+        lines.extend([String::new(), "Step by step:".to_owned(), String::new()]);
     }
     lines.extend(said);
     lines
@@ -110,7 +110,7 @@ fn checks(state: &RunState) -> Vec<String> {
                 cell(&gate.name),
                 words::gate_status(gate.status).to_owned(),
                 code_cell(&gate.command),
-                words::short_time(gate.millis),
+                words::duration(gate.millis),
             ]
         })
         .collect();
@@ -160,5 +160,5 @@ fn rollback(state: &RunState) -> Vec<String> {
 }
 
 fn cost(state: &RunState) -> Vec<String> {
-    vec![format!("{}, {} of work", words::spent(state.spent), words::duration(state.active_seconds()))]
+    vec![format!("{}, {} of work", words::spent(state.spent), words::duration(state.active_millis()))]
 }

@@ -1,7 +1,7 @@
 //! The whole text of `run.md`: a projection of the journal for people. Knows nothing of where it is written.
 
 use super::markdown::{cell, code, code_cell, inline, or_dash, table, yaml};
-use super::status_line::standing;
+use super::standing::standing;
 use super::{blocks, words};
 use crate::domain::{Event, GateResult, NoteName, Record, RunState, Severity};
 use crate::note;
@@ -55,7 +55,7 @@ fn front_matter(state: &RunState, stem: &str) -> String {
         state.status,
         step,
         state.branch,
-        state.spent.usd.dollars(),
+        state.spent.usd.rounded(),
         state.spent.tokens,
         words::clock(state.started),
         words::clock(state.last),
@@ -82,12 +82,15 @@ fn steps(state: &RunState) -> Vec<String> {
         })
         .collect();
     let mut lines = table(&["step", "result", "time", "cost", "tokens"], &rows);
-    if !rows.is_empty() {
+    // The feature note embeds this section: it is there from the start.
+    if rows.is_empty() {
+        lines.push("None yet.".to_owned());
+    } else {
         lines.push(String::new());
         lines.push(format!(
             "Together {} and {} of work.",
             words::spent(state.spent),
-            words::duration(state.active_seconds())
+            words::duration(state.active_millis())
         ));
     }
     lines
@@ -106,7 +109,7 @@ fn checks(state: &RunState) -> Vec<String> {
                     cell(&gate.name),
                     words::gate_status(gate.status).to_owned(),
                     code_cell(&gate.command),
-                    words::short_time(gate.millis),
+                    words::duration(gate.millis),
                 ]
             })
             .collect::<Vec<_>>(),
@@ -171,12 +174,31 @@ fn commits(state: &RunState) -> Vec<String> {
 
 /// What happened when, without tool and model calls: those are in the journal.
 fn timeline(records: &[Record]) -> Vec<String> {
+    let finished: Vec<_> = records
+        .iter()
+        .filter_map(|record| match &record.event {
+            Event::StepFinished { key, attempt, .. } => Some((*key, *attempt)),
+            _ => None,
+        })
+        .collect();
+    let is_told_by_its_end = |event: &Event| match event {
+        Event::StepStarted { key, attempt } => finished.contains(&(*key, *attempt)),
+        _ => false,
+    };
     let lines: Vec<String> = records
         .iter()
-        .filter_map(|record| Some(format!("- {} {}", words::clock(record.at), inline(&told(&record.event)?))))
+        .filter(|record| !is_told_by_its_end(&record.event))
+        .filter_map(|record| {
+            let at = record.at.strftime("%Y-%m-%d %H:%M:%S");
+            Some(format!("- {at} {}", inline(&told(&record.event)?)))
+        })
         .collect();
+    if lines.is_empty() {
+        return vec![];
+    }
     let hidden = lines.len().saturating_sub(TIMELINE);
-    let mut shown = vec![];
+    let mut shown =
+        vec!["Times are UTC; model and tool calls are in `journal.jsonl`.".to_owned(), String::new()];
     if hidden > 0 {
         shown.push(format!("- {hidden} earlier events are in `journal.jsonl`"));
     }
@@ -184,6 +206,7 @@ fn timeline(records: &[Record]) -> Vec<String> {
     shown
 }
 
+/// An event in words; `None` for what its neighbours say better.
 fn told(event: &Event) -> Option<String> {
     Some(match event {
         Event::Started { reason, version, .. } => format!("started by ado-vault {version}: {reason}"),
@@ -191,8 +214,7 @@ fn told(event: &Event) -> Option<String> {
         Event::StepStarted { key, attempt: 0 | 1 } => format!("{key} begun"),
         Event::StepStarted { key, attempt } => format!("{key} begun, attempt {attempt}"),
         Event::StepFinished { key, outcome, .. } => format!("{key}: {}", words::result(&outcome.result)),
-        Event::Completed { effect, detail } if detail.is_empty() => format!("done: {effect}"),
-        Event::Completed { effect, detail } => format!("done: {effect}, {detail}"),
+        Event::Completed { effect, detail } => done(effect, detail)?,
         Event::PullRequestOpened { pr, head } => format!("pull request {pr} at {}", head.short()),
         Event::Merged { commit } => format!("merged as {}", commit.short()),
         Event::ApprovalAsked { gate, .. } => format!("asked for approval: {gate}"),
@@ -212,4 +234,14 @@ fn told(event: &Event) -> Option<String> {
         | Event::Intended { .. }
         | Event::BlockWritten { .. } => return None,
     })
+}
+
+/// An outside effect in words; opening and merging a pull request have events of their own.
+fn done(effect: &str, detail: &str) -> Option<String> {
+    match effect.split(':').collect::<Vec<_>>()[..] {
+        ["move", from, to] => Some(format!("note moved: {from} → {to}")),
+        ["push", head] => Some(format!("branch at {}: {detail}", head.get(..10).unwrap_or(head))),
+        ["pull-request" | "merge"] => None,
+        _ => Some(format!("done: {effect}")),
+    }
 }

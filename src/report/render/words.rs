@@ -106,21 +106,14 @@ pub(super) fn spent(spent: Spent) -> String {
 /// Time that a step took so far; an unfinished one counts to `now`.
 pub(super) fn taken(step: &StepTry, now: Timestamp) -> String {
     let millis = step.ended.unwrap_or(now).duration_since(step.started).as_millis();
-    short_time(u64::try_from(millis).unwrap_or(0))
+    duration(u64::try_from(millis).unwrap_or(0))
 }
 
-/// `0.2 s` below ten seconds, whole seconds and more above.
-pub(super) fn short_time(millis: u64) -> String {
-    if millis < 10_000 {
-        format!("{}.{} s", millis / 1_000, millis % 1_000 / 100)
-    } else {
-        duration(i64::try_from(millis / 1_000).unwrap_or(i64::MAX))
-    }
-}
-
-/// `41 s`, `3 min 5 s`, `2 h 10 min`.
-pub(super) fn duration(seconds: i64) -> String {
-    match seconds.max(0) {
+/// `0.2 s` below ten seconds, then `41 s`, `3 min 5 s`, `2 h 10 min`.
+pub(super) fn duration(millis: u64) -> String {
+    let tenths = (millis + 50) / 100;
+    match (millis + 500) / 1_000 {
+        _ if tenths < 100 => format!("{}.{} s", tenths / 10, tenths % 10),
         s @ 0..60 => format!("{s} s"),
         s @ 60..3_600 => format!("{} min {} s", s / 60, s % 60),
         s => format!("{} h {} min", s / 3_600, s % 3_600 / 60),
@@ -161,16 +154,21 @@ mod tests {
             ("7".into(), "1,234".into(), "1,234,567".into())
         );
         assert_eq!(
-            [0, 59, 60, 3_599, 3_600, 7_800].map(duration),
-            ["0 s", "59 s", "1 min 0 s", "59 min 59 s", "1 h 0 min", "2 h 10 min"].map(String::from)
-        );
-    }
-
-    #[test]
-    fn short_times_have_a_tenth() {
-        assert_eq!(
-            [0, 240, 9_999, 10_000].map(short_time),
-            ["0.0 s", "0.2 s", "9.9 s", "10 s"].map(String::from)
+            [0, 49, 50, 240, 9_949, 9_950, 59_999, 60_000, 3_599_000, 3_600_000, 7_800_000].map(duration),
+            [
+                "0.0 s",
+                "0.0 s",
+                "0.1 s",
+                "0.2 s",
+                "9.9 s",
+                "10 s",
+                "1 min 0 s",
+                "1 min 0 s",
+                "59 min 59 s",
+                "1 h 0 min",
+                "2 h 10 min"
+            ]
+            .map(String::from)
         );
     }
 
