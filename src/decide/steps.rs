@@ -8,7 +8,7 @@ use super::eligibility::{ask_for, employ, no_sandbox, usable};
 use super::next::{Next, plain};
 use super::{brakes, spending};
 use crate::domain::{
-    Brake, Effect, FeatureView, Instruction, Role, RunState, Snapshot, Step, StepKey, StepResult, StepTry,
+    Brake, Effect, FeatureView, Instruction, RunState, Snapshot, StepKey, StepResult, StepTry,
 };
 
 /// Failures of one step that may be tried again before a human is asked.
@@ -50,7 +50,7 @@ pub(super) fn begin(
     if let Some((brake, detail)) = brakes::wall_time(snapshot, run) {
         return brakes::pull(run, brake, detail);
     }
-    if let Some(role) = role(key.step) {
+    if let Some(role) = key.step.role() {
         if let Err(missing) = employ(&snapshot.config, role, run.tier()) {
             return ask_for(&missing);
         }
@@ -73,18 +73,6 @@ pub(super) fn begin(
     let attempt = run.tries.iter().filter(|step| step.key == key).map(|step| step.attempt).max().unwrap_or(0);
     let effect = Effect::Step { run: run.id.clone(), key, attempt: attempt.saturating_add(1), instruction };
     Next::act(effect, reason)
-}
-
-/// The role whose agent does a step; `None` for steps without one.
-fn role(step: Step) -> Option<Role> {
-    match step {
-        Step::Specify => Some(Role::SpecWriter),
-        Step::Plan => Some(Role::Planner),
-        Step::Code => Some(Role::Coder),
-        Step::Test => Some(Role::Tester),
-        Step::Review => Some(Role::Reviewer),
-        Step::Triage | Step::Gates | Step::Publish | Step::Merge => None,
-    }
 }
 
 enum Verdict {

@@ -9,7 +9,8 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     AgentConfig, BranchName, ContentHash, Criterion, FeatureType, Finding, GateDiagnostic, GatePolicy,
-    GateResult, GitId, ModelConfig, Repository, Review, ReviewRule, RunId, SandboxMode, SpecDraft, WorkPlan,
+    GateResult, GitId, ModelConfig, Repository, Review, ReviewRule, Role, RunId, SandboxMode, SpecDraft,
+    WorkPlan,
 };
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
@@ -27,6 +28,18 @@ pub enum Step {
 }
 
 impl Step {
+    /// The role whose agent does the step; `None` for steps without one.
+    pub fn role(self) -> Option<Role> {
+        match self {
+            Self::Specify => Some(Role::SpecWriter),
+            Self::Plan => Some(Role::Planner),
+            Self::Code => Some(Role::Coder),
+            Self::Test => Some(Role::Tester),
+            Self::Review => Some(Role::Reviewer),
+            Self::Triage | Self::Gates | Self::Publish | Self::Merge => None,
+        }
+    }
+
     pub fn slug(self) -> &'static str {
         match self {
             Self::Triage => "triage",

@@ -5,21 +5,9 @@ use super::observe::{repository_of, worktrees_folder};
 use crate::decide;
 use crate::domain::{
     AgentConfig, BranchName, Caps, Config, Diagnostic, FeatureBrief, FeatureView, Instruction, ModelConfig,
-    Role, RunState, Spent, Step, StepKey, StepRequest,
+    RunState, Spent, StepKey, StepRequest,
 };
 use crate::vault::Vault;
-
-/// The role that a step needs, if it needs an agent.
-pub fn role_of(step: Step) -> Option<Role> {
-    match step {
-        Step::Specify => Some(Role::SpecWriter),
-        Step::Plan => Some(Role::Planner),
-        Step::Code => Some(Role::Coder),
-        Step::Test => Some(Role::Tester),
-        Step::Review => Some(Role::Reviewer),
-        Step::Triage | Step::Gates | Step::Publish | Step::Merge => None,
-    }
-}
 
 /// The request, or why it cannot be made.
 pub fn step_request(
@@ -36,7 +24,7 @@ pub fn step_request(
     let repository = repository_of(feature, config)
         .or_else(|| config.repositories.get(&run.repo))
         .ok_or_else(|| missing(format!("repository `{}` has no note", run.repo), "add its note"))?;
-    let (agent, models) = match role_of(key.step) {
+    let (agent, models) = match key.step.role() {
         None => (None, vec![]),
         Some(role) => {
             let agent = config.agent(role).ok_or_else(|| {
