@@ -133,7 +133,10 @@ fn a_project_without_gates_goes_on_to_the_review_and_says_so() {
         let effect = world.effect();
         world.perform(effect);
     }
-    assert_eq!(world.decision().reason, "no gate ran and none is required; the review follows");
+    assert_eq!(
+        world.decision().reason,
+        "no gate of the project ran and none is required; the review follows"
+    );
 }
 
 #[test]

@@ -5,6 +5,9 @@
 use super::next::Next;
 use crate::domain::{Effect, FeatureView, Status};
 
+/// What `waiting_on` says until a human made them agree.
+const ASKED: &str = "human: status and folder disagree";
+
 /// Says how to make folder and property agree; `None` where they do.
 pub(super) fn settle(view: &FeatureView) -> Option<Next> {
     let feature = &view.feature;
@@ -33,16 +36,23 @@ pub(super) fn settle(view: &FeatureView) -> Option<Next> {
     };
     let moved = committed.folder != Some(folder);
     let edited = committed.status != Some(status);
+    // Asking commits what the human did; until it is answered the question stands.
+    let asked = feature.properties.waiting_on.as_deref() == Some(ASKED);
     match (moved, edited) {
-        (true, true) => Some(Next::ask(
-            "status and folder disagree",
-            format!("the note was moved to `{folder}` and its `status` was set to `{status}`"),
-            format!("set `status: {folder}` or move the note to the folder of `{status}`"),
-        )),
+        (false, false) if asked => Some(disagree(folder, status)),
+        (true, true) => Some(disagree(folder, status)),
         (true, false) => align(folder, format!("the note was moved to `{folder}`")),
         (false, true) => align(status, format!("`status` was set to `{status}`")),
         (false, false) => {
             align(folder, format!("folder `{folder}` and `status: {status}` were committed apart"))
         }
     }
+}
+
+fn disagree(folder: Status, status: Status) -> Next {
+    Next::ask_on(
+        ASKED,
+        format!("the note was moved to `{folder}` and its `status` was set to `{status}`"),
+        format!("set `status: {folder}` or move the note to the folder of `{status}`"),
+    )
 }

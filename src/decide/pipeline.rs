@@ -115,9 +115,10 @@ fn after_gates(
     }
     let Some(review) = rounds::review(run, round) else {
         let key = StepKey::new(Step::Review, round);
-        let passed = gates.iter().filter(|gate| gate.passed()).count();
+        let own = |gate: &&GateResult| gate.passed() && gate.kind != crate::domain::GateKind::Secrets;
+        let passed = gates.iter().filter(own).count();
         let reason = if passed == 0 {
-            "no gate ran and none is required; the review follows".to_owned()
+            "no gate of the project ran and none is required; the review follows".to_owned()
         } else {
             format!("{passed} gates passed; the review follows")
         };

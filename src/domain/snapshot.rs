@@ -34,7 +34,8 @@ pub struct FeatureView {
     pub asked: bool,
     /// Text of the `plan` block where a human edited it after ado wrote it.
     pub edited_plan: Option<String>,
-    /// Who last changed the note, from the vault's history: `Name <mail>`.
+    /// Who of the people last changed the note, as far as the vault's history tells: `Name <mail>`; empty where nobody
+    /// asks for it.
     pub last_author: String,
 }
 

@@ -142,7 +142,9 @@ pub struct StepRequest {
     pub constitution: String,
     pub review_rules: Vec<ReviewRule>,
     pub gates: GatePolicy,
-    /// Findings about tests (lost assertions, skipped or deleted tests) that the reviewer is told of.
+    /// What the gates that ran last said of the change; empty before any ran.
+    #[serde(default)]
+    pub gate_results: Vec<GateResult>,
     pub rounds_left: u32,
     /// What is left of the run's budget, in words, for prompts.
     pub budget_left: String,

@@ -10,7 +10,7 @@ use jiff::{SignedDuration, Timestamp};
 use tokio_util::sync::CancellationToken;
 
 use crate::agents::{self, AgentAnswer, AgentError, AgentJob, AgentTools, ToolRecorder};
-use crate::domain::{ChangeSet, GitId, Step, StepOutcome, StepRequest, StepResult};
+use crate::domain::{ChangeSet, GateResult, GitId, Step, StepOutcome, StepRequest, StepResult};
 use crate::gates::{self, GateError};
 use crate::models::{self, Ledger, ModelError};
 use crate::sandbox::{Limits, Sandbox, SandboxPolicy, toolchains};
@@ -37,6 +37,8 @@ pub struct InProcess {
 
 /// Bytes of diff that a reviewer or tester is shown.
 const DIFF_BYTES: usize = 200_000;
+/// Bytes of diff that are looked through for secrets.
+const SCANNED_BYTES: usize = 32_000_000;
 /// How long a model's limit without a reset time parks a run.
 const DEFAULT_PARK: SignedDuration = SignedDuration::from_secs(60);
 
@@ -74,8 +76,9 @@ impl InProcess {
                 let root = place.worktree.path.as_path();
                 let specs = gates::resolve(&request.gates, &request.repository, root)?;
                 let context = request.gates.context_lines;
-                let gates =
+                let mut gates =
                     gates::run(&self.sandbox, &policy, root, &specs, context, &services.cancel).await?;
+                add_secrets_gate(&mut gates, &place.diff(request, SCANNED_BYTES).await?);
                 StepResult::Gated { gates }
             }
             _ => self.with_agent(request, &place, services).await?,
@@ -96,17 +99,14 @@ impl InProcess {
         let read_only = !request.agent.as_ref().is_some_and(|agent| agent.role.may_write());
         let policy = place.policy(request, read_only);
         let facts = place.facts().await?;
-        let diff = match (&request.base, &request.head) {
-            (Some(base), Some(head)) if base != head => place.workspace.diff(base, head, DIFF_BYTES)?,
-            _ => String::new(),
-        };
+        let diff = place.diff(request, DIFF_BYTES).await?;
         let job = AgentJob {
             request,
             worktree: &place.worktree.path,
             policy: &policy,
             facts,
             diff,
-            gates: &[],
+            gates: &request.gate_results,
             findings: &request.instruction.findings,
         };
         let tools = AgentTools {
@@ -188,6 +188,17 @@ impl Place {
         .await
     }
 
+    /// The run's change so far; empty before there is one.
+    async fn diff(&self, request: &StepRequest, most: usize) -> Result<String, StepError> {
+        match (request.base.clone(), request.head.clone()) {
+            (Some(base), Some(head)) if base != head => {
+                let workspace = self.workspace.clone();
+                blocking(move || Ok(workspace.diff(&base, &head, most)?)).await
+            }
+            _ => Ok(String::new()),
+        }
+    }
+
     async fn facts(&self) -> Result<String, StepError> {
         let (workspace, worktree) = (self.workspace.clone(), self.worktree.clone());
         blocking(move || Ok(super::facts::in_words(&workspace.facts(&worktree)?))).await
@@ -229,6 +240,15 @@ async fn blocking<T: Send + 'static>(
     work: impl FnOnce() -> Result<T, StepError> + Send + 'static,
 ) -> Result<T, StepError> {
     tokio::task::spawn_blocking(work).await.map_err(|error| StepError::Task(error.to_string()))?
+}
+
+/// Looks for secrets in what the diff adds, whatever the project's own gates look for.
+fn add_secrets_gate(gates: &mut Vec<GateResult>, diff: &str) {
+    let mut found = gates::scan_diff(diff);
+    if gates.iter().any(|gate| gate.name == found.name) {
+        found.name.push_str("-built-in");
+    }
+    gates.push(found);
 }
 
 fn commit_message(request: &StepRequest, summary: &str) -> String {

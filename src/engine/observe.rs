@@ -182,8 +182,9 @@ fn view(
     let age = now.duration_since(scanned.modified).as_secs();
     let quiet = i64::try_from(config.settings.quiet_seconds).unwrap_or(i64::MAX);
     let run = runs.last();
-    let last_author = if feature.properties.approved == Some(true) {
-        history.last_author(&scanned.path)?.unwrap_or_else(|| "a writer of the vault".to_owned())
+    let reworked = feature.folder == Some(Status::InProgress) && run.is_some_and(|run| run.pr.is_some());
+    let last_author = if feature.properties.approved == Some(true) || reworked {
+        history.last_person(&scanned.path, !unchanged)?
     } else {
         String::new()
     };

@@ -58,6 +58,7 @@ pub fn step_request(
         constitution: config.constitution.clone(),
         review_rules: config.review_rules.clone(),
         gates: config.gates.clone(),
+        gate_results: run.gates.clone(),
         rounds_left: config.settings.max_rounds.saturating_sub(key.round),
         budget_left: budget_left(config, run),
         sandbox: config.settings.sandbox,

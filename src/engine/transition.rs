@@ -15,7 +15,9 @@ use crate::domain::{
 };
 use crate::note::{self, EditError, PropertyValue};
 use crate::report::render;
-use crate::vault::{CommitMessage, History, Vault, VaultLock, edit, move_note, write_projection};
+use crate::vault::{
+    CommitMessage, History, Vault, VaultLock, edit, mended_by_move, move_note, write_projection,
+};
 
 /// What should stand in a note, apart from what its run says anyway.
 #[derive(Debug, Clone, Default)]
@@ -91,7 +93,9 @@ impl Scribe<'_> {
         }
         let mut paths = vec![feature.path.clone()];
         paths.extend(self.committed_elsewhere(feature)?);
-        self.history.commit_human(&lock, &paths)?;
+        let mut of_human = paths.clone();
+        of_human.extend(self.mended_with(look, feature, change)?);
+        self.history.commit_human(&lock, &of_human)?;
         if let Some(run) = run {
             self.journal_blocks(run, look.folders.runs())?;
         }
@@ -123,6 +127,22 @@ impl Scribe<'_> {
         paths.extend(change.also.iter().cloned());
         self.history.commit(&lock, &paths, &message)?;
         Ok(path)
+    }
+
+    /// Files whose links the change's move would mend.
+    fn mended_with(
+        &self,
+        look: &Observation,
+        feature: &Feature,
+        change: &NoteChange,
+    ) -> Result<Vec<NotePath>, EngineError> {
+        match change.to {
+            Some(to) if look.folders.status_of(&feature.path) != Some(to) => {
+                let target = feature.path.moved_to(&look.folders.status(to))?;
+                Ok(mended_by_move(self.vault, &feature.path, &target, &look.scan))
+            }
+            _ => Ok(vec![]),
+        }
     }
 
     /// Journals the hashes of the blocks about to be written, so that a human's edit of one is noticed later.

@@ -24,7 +24,7 @@ pub use history::{CommitMessage, CommittedFeature, History, Pulled, Pushed};
 pub use journal::{Journal, all_runs, read_journal, runs_of, write_transcript};
 pub use kept::sweep_kept;
 pub use lock::{VaultLock, WatchLock};
-pub use relocate::{Moved, move_note};
+pub use relocate::{Moved, mended_by_move, move_note};
 pub use root::Vault;
 pub use scan::{Scan, ScannedNote, Scanner};
 pub use store::{Created, Edited, create, edit, write_projection};

@@ -37,6 +37,23 @@ struct Begun {
     touched: Vec<NotePath>,
 }
 
+/// The files besides the note itself whose links a move of it would mend, as `scan` has them. Changes nothing: their
+/// present versions can be committed as a human's before.
+pub fn mended_by_move(vault: &Vault, from: &NotePath, to: &NotePath, scan: &Scan) -> Vec<NotePath> {
+    let moves = [(from.clone(), to.clone())];
+    let needle = needle(from.stem());
+    let others = scan.notes.iter().filter(|note| note.path != *from && note.path != *to);
+    let mut files: Vec<NotePath> = others
+        .filter(|note| needle.is_none_or(|needle| note.text.contains(needle)))
+        .filter(|note| mend_links(&note.text, &note.path, &note.path, &moves).is_some())
+        .map(|note| note.path.clone())
+        .collect();
+    let canvases = json_files(vault, &mut vec![]);
+    let is_mended = |path: &NotePath| vault.read(path).is_ok_and(|text| mend_canvas(&text, &moves).is_some());
+    files.extend(canvases.into_iter().filter(is_mended));
+    files
+}
+
 /// Moves a note and mends the links that lead to it or go out of it relatively. A second call after a crash goes on where
 /// the first one stopped. `scan` tells which notes there are; their present text is read again.
 ///

@@ -21,16 +21,9 @@ pub enum Removed {
     Kept { why: String },
 }
 
-/// Where the work of a branch is besides the branch itself.
-enum Elsewhere {
-    Merged,
-    Pushed,
-    Nowhere,
-}
-
 impl Workspace {
-    /// Removes the worktree unless it holds work that is neither pushed nor merged, or not committed. A branch that was
-    /// merged goes with it.
+    /// Removes the worktree unless it holds work that is not committed. Its branch stays in the clone with every commit
+    /// of the run; one that was merged goes with the worktree.
     ///
     /// # Errors
     /// When git data or files cannot be read or removed.
@@ -38,22 +31,19 @@ impl Workspace {
         let repository = self.git()?;
         let _lock = self.lock()?;
         let tip = self.local_head(&repository, branch)?;
-        let elsewhere = match tip {
-            Some(tip) => self.elsewhere(&repository, worktree, branch, tip)?,
-            None => Elsewhere::Pushed,
-        };
-        if let (Some(tip), true) = (tip, worktree.path.is_dir()) {
-            if matches!(elsewhere, Elsewhere::Nowhere) {
-                return Ok(Removed::Kept { why: format!("branch `{branch}` is neither pushed nor merged") });
-            }
-            if self.has_uncommitted(&repository, worktree, tip)? {
-                let why = format!("`{}` holds changes that are not committed", worktree.path.display());
-                return Ok(Removed::Kept { why });
-            }
+        if let (Some(tip), true) = (tip, worktree.path.is_dir())
+            && self.has_uncommitted(&repository, worktree, tip)?
+        {
+            let why = format!("`{}` holds changes that are not committed", worktree.path.display());
+            return Ok(Removed::Kept { why });
         }
+        let is_merged = match tip {
+            Some(tip) => is_merged(&repository, worktree, tip)?,
+            None => false,
+        };
         remove_folder(&worktree.path)?;
         remove_folder(&worktree.git_dir)?;
-        if let (Some(tip), Elsewhere::Merged) = (tip, elsewhere)
+        if let (Some(tip), true) = (tip, is_merged)
             && self.checkouts_of(&repository, branch)?.is_empty()
         {
             let failed = |source| WorkspaceError::git(format!("delete branch `{branch}`"), source);
@@ -64,35 +54,25 @@ impl Workspace {
         }
         Ok(Removed::Done)
     }
+}
 
-    fn elsewhere(
-        &self,
-        repository: &Repository,
-        worktree: &Worktree,
-        branch: &BranchName,
-        tip: Oid,
-    ) -> Result<Elsewhere, WorkspaceError> {
-        let failed = |source| WorkspaceError::git("list branches", source);
-        let mut pushed = false;
-        for found in repository.branches(None).map_err(failed)? {
-            let (found, kind) = found.map_err(failed)?;
-            let (Ok(Some(name)), Some(head)) = (found.name(), found.get().target()) else { continue };
-            let name = match kind {
-                BranchType::Local => name,
-                BranchType::Remote => name.split_once('/').map_or(name, |(_, name)| name),
-            };
-            if name.starts_with(RUN_BRANCHES) {
-                let same = kind == BranchType::Remote && name == branch.as_str();
-                pushed |=
-                    same && (head == tip || repository.graph_descendant_of(head, tip).map_err(failed)?);
-                continue;
-            }
-            if landed(repository, Some(&worktree.run), Some(tip), &tip.to_string(), head)?.is_some() {
-                return Ok(Elsewhere::Merged);
-            }
+/// Whether a branch that is no run's has the commits.
+fn is_merged(repository: &Repository, worktree: &Worktree, tip: Oid) -> Result<bool, WorkspaceError> {
+    let failed = |source| WorkspaceError::git("list branches", source);
+    for found in repository.branches(None).map_err(failed)? {
+        let (found, kind) = found.map_err(failed)?;
+        let (Ok(Some(name)), Some(head)) = (found.name(), found.get().target()) else { continue };
+        let name = match kind {
+            BranchType::Local => name,
+            BranchType::Remote => name.split_once('/').map_or(name, |(_, name)| name),
+        };
+        if !name.starts_with(RUN_BRANCHES)
+            && landed(repository, Some(&worktree.run), Some(tip), &tip.to_string(), head)?.is_some()
+        {
+            return Ok(true);
         }
-        Ok(if pushed { Elsewhere::Pushed } else { Elsewhere::Nowhere })
     }
+    Ok(false)
 }
 
 fn remove_folder(path: &Path) -> Result<(), WorkspaceError> {

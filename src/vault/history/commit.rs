@@ -15,6 +15,8 @@ use super::repository::{Head, History, entry_at};
 use super::sign;
 use crate::domain::{GitId, NotePath};
 
+/// Mail address of ado's own commits.
+pub(super) const OWN_MAIL: &str = "ado-vault@localhost";
 /// How often a commit is made anew because someone else committed in between.
 const ATTEMPTS: usize = 8;
 
@@ -46,7 +48,7 @@ impl History {
         message: &CommitMessage,
     ) -> Result<Option<GitId>, VaultError> {
         let repository = self.repository()?;
-        let author = Signature::now("ado-vault", "ado-vault@localhost")
+        let author = Signature::now("ado-vault", OWN_MAIL)
             .map_err(|error| VaultError::git("name the committer", error))?;
         self.commit_paths(&repository, paths, &author, |_| message.clone())
     }
@@ -213,7 +215,7 @@ fn point_at(repository: &Repository, head: &Head, commit: Oid, message: &str) ->
 }
 
 /// The identity that git would use, or a placeholder where the user has none set.
-fn human(repository: &Repository) -> Result<Signature<'static>, VaultError> {
+pub(super) fn human(repository: &Repository) -> Result<Signature<'static>, VaultError> {
     match repository.signature() {
         Ok(signature) => Ok(signature),
         Err(error) if error.code() == ErrorCode::NotFound => {

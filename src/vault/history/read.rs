@@ -3,9 +3,10 @@
 use std::collections::HashMap;
 use std::sync::{Arc, PoisonError};
 
-use git2::{ObjectType, Oid, Repository, Sort, TreeWalkMode, TreeWalkResult};
+use git2::{ObjectType, Oid, Repository, Signature, Sort, TreeWalkMode, TreeWalkResult};
 
 use super::super::VaultError;
+use super::commit::{OWN_MAIL, human};
 use super::repository::{History, entry_at};
 use crate::domain::{FeatureId, NotePath, without_number};
 use crate::note;
@@ -22,6 +23,13 @@ pub(super) struct Cache {
     tree: Option<Oid>,
     features: Vec<CommittedFeature>,
     parsed: HashMap<Oid, (Option<FeatureId>, Arc<str>)>,
+}
+
+/// `Name <mail>`.
+fn in_words(author: &Signature<'_>) -> String {
+    let name = String::from_utf8_lossy(author.name_bytes());
+    let mail = String::from_utf8_lossy(author.email_bytes());
+    note::plain(&format!("{name} <{mail}>"))
 }
 
 impl History {
@@ -76,6 +84,20 @@ impl History {
 
     /// `Name <mail>` of the author of the last commit that changed the note. Looks back over 5,000 commits.
     pub fn last_author(&self, path: &NotePath) -> Result<Option<String>, VaultError> {
+        self.last_author_but(path, None)
+    }
+
+    /// `Name <mail>` of the person whose change of the note counts last: the one that git knows here when the note
+    /// differs from the last commit or nobody else is found, else the author of the last commit that was not ado's.
+    pub fn last_person(&self, path: &NotePath, differs: bool) -> Result<String, VaultError> {
+        let found = if differs { None } else { self.last_author_but(path, Some(OWN_MAIL))? };
+        match found {
+            Some(person) => Ok(person),
+            None => Ok(in_words(&human(&self.repository()?)?)),
+        }
+    }
+
+    fn last_author_but(&self, path: &NotePath, mail: Option<&str>) -> Result<Option<String>, VaultError> {
         let repository = self.repository()?;
         let failed = |error| VaultError::git(format!("read the history of `{path}`"), error);
         if self.head_tree(&repository)?.is_none() {
@@ -96,11 +118,10 @@ impl History {
                 same_as_a_parent |= blob_at(&parent)? == now;
             }
             let unborn_here = commit.parent_count() == 0 && now.is_none();
-            if !same_as_a_parent && !unborn_here {
-                let author = commit.author();
-                let name = String::from_utf8_lossy(author.name_bytes());
-                let mail = String::from_utf8_lossy(author.email_bytes());
-                return Ok(Some(note::plain(&format!("{name} <{mail}>"))));
+            let author = commit.author();
+            let left_out = mail.is_some_and(|mail| author.email_bytes() == mail.as_bytes());
+            if !same_as_a_parent && !unborn_here && !left_out {
+                return Ok(Some(in_words(&author)));
             }
         }
         Ok(None)

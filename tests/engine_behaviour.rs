@@ -1,0 +1,13 @@
+//! What the engine does with a vault that a person works in, told as stories: the real engine, git, gates and sandbox,
+//! with a recorded conversation in the place of models.
+
+#[path = "engine_behaviour/approvals.rs"]
+mod approvals;
+#[path = "common/behaviour.rs"]
+mod behaviour;
+#[path = "engine_behaviour/moves.rs"]
+mod moves;
+#[path = "common/talk.rs"]
+mod talk;
+#[path = "engine_behaviour/words.rs"]
+mod words;

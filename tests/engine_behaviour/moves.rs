@@ -1,0 +1,165 @@
+//! What a person's moves mean: start, stop, start again, drop.
+
+use ado_vault::domain::{Event, RunEnd, Status};
+use ado_vault::engine::Outcome;
+use ado_vault::note::PropertyValue;
+
+use super::behaviour::*;
+
+const BRANCH: &str = "agent/ado/feature/FR-001-greet";
+
+fn ends(world: &World, run: &str) -> Vec<RunEnd> {
+    let end = |event| match event {
+        Event::Ended { result, .. } => Some(result),
+        _ => None,
+    };
+    world.events(run).into_iter().filter_map(end).collect()
+}
+
+#[test]
+fn a_note_dragged_to_planned_becomes_a_pull_request() {
+    let world = World::new(&Talk::greeting());
+    world.request(Status::New, "FR-001");
+    assert_eq!(world.work(), Outcome::Idle);
+    assert_eq!(world.status("FR-001"), Status::New);
+
+    world.drag("FR-001", Status::Planned);
+    assert_eq!(world.work(), Outcome::WaitsForHuman);
+    assert_eq!(world.status("FR-001"), Status::Review);
+    assert_eq!(world.steps("FR-001/1"), ["code/1", "gates/1", "review/1"]);
+    assert_eq!(world.waiting_on("FR-001"), "merge");
+    assert_eq!(git(&world.target(), &["show", &format!("{BRANCH}:greeting.txt")]), GREETING);
+    assert!(world.problems().is_empty(), "{:?}", world.problems());
+}
+
+#[test]
+fn setting_the_status_alone_moves_the_note_and_starts_the_work() {
+    let world = World::new(&Talk::greeting());
+    let path = world.request(Status::New, "FR-001");
+    world.save("a request");
+    world.set(&path, "status", PropertyValue::Text("planned".into()));
+    world.work();
+    assert_eq!(world.status("FR-001"), Status::Review);
+    assert_eq!(world.property("FR-001", "status").unwrap(), "review");
+}
+
+#[test]
+fn folder_and_status_changed_apart_wait_for_the_person() {
+    let world = World::new(&Talk::greeting());
+    let path = world.request(Status::New, "FR-001");
+    world.save("a request");
+    world.set(&path, "status", PropertyValue::Text("planned".into()));
+    world.drag("FR-001", Status::Dropped);
+    world.work();
+    assert_eq!(world.status("FR-001"), Status::Dropped);
+    assert_eq!(world.property("FR-001", "status").unwrap(), "planned");
+    assert_eq!(world.waiting_on("FR-001"), "human: status and folder disagree");
+    assert!(world.block("FR-001", "why").contains("move the note to the folder of"));
+
+    let path = world.path("FR-001");
+    world.set(&path, "status", PropertyValue::Text("dropped".into()));
+    assert_eq!(world.work(), Outcome::Idle);
+    assert_eq!(world.waiting_on("FR-001"), "");
+    assert_eq!(world.block("FR-001", "why"), "");
+}
+
+#[test]
+fn a_note_moved_and_renamed_while_nothing_ran_keeps_its_run() {
+    let world = World::new(&Talk::greeting());
+    world.request(Status::Planned, "FR-001");
+    world.work();
+    let from = world.root().join(world.path("FR-001"));
+    let to = world.root().join(folder(Status::Planned)).join("FR-001 Say hello.md");
+    std::fs::rename(from, to).unwrap();
+    world.work();
+    assert_eq!(world.path("FR-001"), "10_features/03_planned/FR-001 Say hello.md");
+    assert_eq!(world.property("FR-001", "status").unwrap(), "planned");
+    assert_eq!(ends(&world, "FR-001/1"), [RunEnd::Stopped]);
+    assert_eq!(git(world.root(), &["status", "--short"]), "");
+}
+
+/// A world in which the gates of the first run last until they are stopped, and the person drags the note to `to`
+/// meanwhile.
+fn stopped_at_the_gates(to: Status) -> World {
+    let world = World::new(&Talk::greeting());
+    let note = "---\npath: ../target\ngates:\n  - \"test: tail -f /dev/null\"\n---\n";
+    world.put("00_system/repos/target.md", note);
+    world.request(Status::Planned, "FR-001");
+    let hand = world.hand();
+    world.when_started("gates/1", move || hand.drag("FR-001", to));
+    world.work();
+    world.put("00_system/repos/target.md", &note.replace("tail -f /dev/null", "sh check.sh"));
+    world
+}
+
+#[test]
+fn moving_the_note_back_to_planned_stops_the_run_until_it_is_moved_out_and_in() {
+    let world = stopped_at_the_gates(Status::Planned);
+    assert_eq!(ends(&world, "FR-001/1"), [RunEnd::Stopped]);
+    assert_eq!(world.status("FR-001"), Status::Planned);
+    assert_eq!(git(&world.target(), &["show", &format!("{BRANCH}:greeting.txt")]), GREETING);
+    assert_eq!(git(&world.target(), &["worktree", "list"]).lines().count(), 1);
+    assert_eq!(world.waiting_on("FR-001"), "human: stopped");
+    assert!(world.block("FR-001", "why").contains("move the note out of `planned` and back"));
+
+    // Looking again, also after a restart, changes nothing.
+    let before = world.log().len();
+    assert_eq!(world.work(), Outcome::WaitsForHuman);
+    assert_eq!(world.log().len(), before);
+
+    world.drag("FR-001", Status::New);
+    world.work();
+    assert_eq!(world.waiting_on("FR-001"), "");
+    world.drag("FR-001", Status::Planned);
+    world.work();
+    assert_eq!(world.status("FR-001"), Status::Review);
+    assert_eq!(world.property("FR-001", "run").unwrap(), "FR-001/2");
+    assert_eq!(world.property("FR-001", "branch").unwrap(), format!("{BRANCH}-2"));
+}
+
+#[test]
+fn moving_the_note_back_to_new_stops_the_run_for_good() {
+    let world = stopped_at_the_gates(Status::New);
+    assert_eq!(ends(&world, "FR-001/1"), [RunEnd::Stopped]);
+    assert_eq!(world.status("FR-001"), Status::New);
+    assert_eq!(world.waiting_on("FR-001"), "");
+    assert_eq!(world.work(), Outcome::Idle);
+    assert_eq!(world.status("FR-001"), Status::New);
+}
+
+#[test]
+fn a_stopped_note_in_planned_starts_again_when_the_person_approves() {
+    let world = stopped_at_the_gates(Status::Planned);
+    world.approve("FR-001");
+    world.work();
+    assert_eq!(world.status("FR-001"), Status::Review);
+    assert_eq!(world.property("FR-001", "run").unwrap(), "FR-001/2");
+    assert_eq!(world.property("FR-001", "approved"), None);
+}
+
+#[test]
+fn dropping_a_note_closes_its_pull_request_and_removes_the_worktree() {
+    let world = World::new(&Talk::greeting());
+    world.request(Status::Planned, "FR-001");
+    world.work();
+    let worktrees = || git(&world.target(), &["worktree", "list"]).lines().count();
+    assert_eq!(worktrees(), 2);
+    world.drag("FR-001", Status::Dropped);
+    assert_eq!(world.work(), Outcome::Idle);
+    assert_eq!(ends(&world, "FR-001/1"), [RunEnd::Dropped]);
+    assert_eq!(world.status("FR-001"), Status::Dropped);
+    assert!(world.read(&world.pull_request()).contains("state: closed"));
+    assert_eq!(worktrees(), 1);
+    assert_eq!(git(world.root(), &["status", "--short"]), "");
+}
+
+#[test]
+fn a_new_note_without_an_id_gets_one_and_an_idea_is_left_alone() {
+    let world = World::new(&Talk::greeting());
+    world.request(Status::New, "FR-007");
+    world.put("10_features/02_new/Louder.md", "# Louder\n\nShout.\n");
+    world.put("10_features/01_ideas/Someday.md", "no front matter at all\n");
+    world.work();
+    assert!(world.read("10_features/02_new/Louder.md").contains("id: FR-008"));
+    assert_eq!(world.read("10_features/01_ideas/Someday.md"), "no front matter at all\n");
+}
