@@ -5,8 +5,14 @@
 mod approvals;
 #[path = "common/behaviour.rs"]
 mod behaviour;
+#[path = "engine_behaviour/brakes.rs"]
+mod brakes;
+#[path = "engine_behaviour/budgets.rs"]
+mod budgets;
 #[path = "engine_behaviour/moves.rs"]
 mod moves;
+#[path = "engine_behaviour/review.rs"]
+mod review;
 #[path = "common/talk.rs"]
 mod talk;
 #[path = "engine_behaviour/words.rs"]

@@ -62,7 +62,7 @@ pub(super) fn begin(
         }
     }
     let mut reason = reason.to_owned();
-    match after(snapshot.now, run, key) {
+    match after(snapshot, run, key) {
         Verdict::Go(None) => {}
         Verdict::Go(Some(why)) => reason = format!("{why}; {reason}"),
         Verdict::Not(next) => return next,
@@ -82,7 +82,8 @@ enum Verdict {
 }
 
 /// What the earlier tries of a step mean for the next one. A human's resume forgives all before it.
-fn after(now: Timestamp, run: &RunState, key: StepKey) -> Verdict {
+fn after(snapshot: &Snapshot, run: &RunState, key: StepKey) -> Verdict {
+    let now = snapshot.now;
     let recent = run.tries.iter().skip(run.since_resume.tries).filter(|step| step.key == key);
     let tries: Vec<&StepTry> = recent.collect();
     let Some(last) = tries.last() else { return Verdict::Go(None) };
@@ -118,20 +119,22 @@ fn after(now: Timestamp, run: &RunState, key: StepKey) -> Verdict {
             "wait, or name another model for the agent",
         )),
         Some(StepResult::Parked { .. }) => Verdict::Go(Some("the provider's limit is over".to_owned())),
-        Some(StepResult::OutOfBudget { reason }) => out_of_budget(now, run, last, reason),
+        Some(StepResult::OutOfBudget { reason }) => out_of_budget(snapshot, run, last, reason),
         Some(StepResult::Cancelled) => Verdict::Go(Some(format!("attempt {} was cancelled", last.attempt))),
         Some(_) => Verdict::Go(None),
     }
 }
 
-/// The day's limit lifts by itself with the next day; every other one asks a human. The reason begins with the name of
+/// The day's limit lifts by itself with the next day, or when it is changed; every other one asks a human. The reason begins with the name of
 /// the limit that `caps_for` gave.
-fn out_of_budget(now: Timestamp, run: &RunState, last: &StepTry, reason: &str) -> Verdict {
+fn out_of_budget(snapshot: &Snapshot, run: &RunState, last: &StepTry, reason: &str) -> Verdict {
     if !reason.starts_with("day") {
         return Verdict::Not(brakes::pull(run, Brake::Budget, plain(reason)));
     }
     let date = |at: Timestamp| at.to_zoned(jiff::tz::TimeZone::UTC).date();
-    if date(last.ended.unwrap_or(last.started)) < date(now) {
+    if !snapshot.config.day_caps().are_named_in(reason) {
+        Verdict::Go(Some("the day's budget was changed".to_owned()))
+    } else if date(last.ended.unwrap_or(last.started)) < date(snapshot.now) {
         Verdict::Go(Some("a new day's budget".to_owned()))
     } else {
         Verdict::Not(spending::until_tomorrow(&plain(reason)))

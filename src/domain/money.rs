@@ -189,11 +189,29 @@ impl Caps {
             .filter(|cap| after.calls > *cap)
             .map(|cap| format!("{} of {cap} model calls made", spent.calls))
     }
+
+    /// Whether `words`, as [`Caps::exceeded_by`] gave them once, speak of one of these limits. When not, the limits were
+    /// changed since.
+    pub fn are_named_in(&self, words: &str) -> bool {
+        self.usd.is_some_and(|cap| words.contains(&format!(" of {cap} spent")))
+            || self.tokens.is_some_and(|cap| words.contains(&format!(" of {cap} tokens used")))
+            || self.calls.is_some_and(|cap| words.contains(&format!(" of {cap} model calls made")))
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn words_of_a_limit_speak_of_it_until_it_is_changed() {
+        let caps = |dollars| Caps { usd: Some(Usd::from_dollars(dollars)), ..Caps::default() };
+        let next = Spent { usd: Usd::from_dollars(3.0), tokens: 10, calls: 1 };
+        let words = caps(2.0).exceeded_by(Spent::default(), next).unwrap();
+        assert!(caps(2.0).are_named_in(&words));
+        assert!(!caps(5.0).are_named_in(&words) && !caps(12.0).are_named_in(&words));
+        assert!(!Caps::default().are_named_in(&words));
+    }
 
     #[test]
     fn token_prices_round_up_and_sums_are_exact() {
