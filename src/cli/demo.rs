@@ -14,6 +14,7 @@ use crate::demo::{Demo, lay_out};
 use crate::domain::{FeatureId, FeatureView, NotePath, RunState, Status, StepKey};
 use crate::engine::see;
 use crate::note::{self, PropertyValue};
+use crate::report;
 use crate::vault::{Vault, VaultLock, edit};
 
 /// See the whole way once: a note becomes a reviewed pull request, in a folder of its own
@@ -60,7 +61,7 @@ pub fn run(global: &Global, args: &DemoArgs) -> Result<Exit, Failure> {
     }
     let seen = see(&vault, &[])?;
     let view = super::session::find(&seen.observation, &feature)?;
-    report(global, &demo, &vault, view, begun)?;
+    tell(global, &demo, &vault, view, begun)?;
     let wanted = if args.merge { Status::Done } else { Status::Review };
     let reached = view.feature.folder == Some(wanted) || view.feature.folder == Some(Status::Done);
     Ok(if reached { Exit::Done } else { Exit::Waiting })
@@ -111,7 +112,7 @@ fn status_of(vault: &Vault, feature: &FeatureId) -> Result<Option<Status>, Failu
     Ok(super::session::find(&seen.observation, feature)?.feature.folder)
 }
 
-fn report(
+fn tell(
     global: &Global,
     demo: &Demo,
     vault: &Vault,
@@ -119,6 +120,7 @@ fn report(
     begun: Instant,
 ) -> Result<(), Failure> {
     let steps = view.run().map(steps).unwrap_or_default();
+    let setbacks = view.run().map(report::setbacks).unwrap_or_default();
     let run_note = view.run().map(|run| run_note(vault, run)).transpose()?;
     if global.format == Format::Json {
         return output::json(&serde_json::json!({
@@ -135,19 +137,19 @@ fn report(
             "spent": view.spent(),
             "seconds": begun.elapsed().as_secs_f64(),
             "steps": steps,
+            "setbacks": setbacks,
         }));
     }
     output::line("");
-    let mut table = output::table(&["step", "result", "seconds", "cost"]);
-    for step in &steps {
-        table.add_row([
-            step.key.to_string(),
-            note::plain(&step.result),
-            format!("{:.1}", step.seconds),
-            step.cost.clone(),
-        ]);
+    if !setbacks.is_empty() {
+        let mut table = output::table(&["step", "what it found, and how that was answered"]);
+        for setback in &setbacks {
+            let answer = setback.answer.as_deref().unwrap_or("not answered yet");
+            table.add_row([setback.step.as_str(), &setback.fault]);
+            table.add_row(["", &format!("→ {answer}")]);
+        }
+        output::print_table(&table);
     }
-    output::print_table(&table);
     output::line("");
     let status = view.feature.folder.map(|status| status.to_string()).unwrap_or_default();
     let spent = view.spent();

@@ -2,6 +2,7 @@
 
 use std::fmt::Display;
 use std::io::{IsTerminal, Write};
+use std::os::fd::AsFd;
 
 use comfy_table::{ContentArrangement, Table, presets};
 use serde::Serialize;
@@ -10,6 +11,9 @@ use tracing_subscriber::EnvFilter;
 use super::Failure;
 use crate::domain::Severity;
 use crate::note;
+
+/// Characters of a shortened line where no terminal says how wide it is.
+const WIDTH: usize = 160;
 
 /// Logs go to standard error; `ADO_LOG` overrides what `-v` says.
 pub fn set_up(verbose: u8) {
@@ -68,18 +72,25 @@ pub fn table(header: &[&str]) -> Table {
         .load_style(presets::NOTHING)
         .set_content_arrangement(ContentArrangement::Dynamic)
         .set_header(header);
-    if let Some(columns) = columns() {
+    if let Some(columns) = columns(std::io::stdout()) {
         table.set_width(columns);
     }
     table
 }
 
-/// Width of the terminal on standard output, if that is one.
-fn columns() -> Option<u16> {
-    rustix::termios::tcgetwinsize(std::io::stdout())
-        .ok()
-        .map(|size| size.ws_col)
-        .filter(|columns| *columns > 0)
+/// The text shortened to one line of the terminal, or to [`WIDTH`] characters.
+pub fn cut(text: &str) -> String {
+    let most = columns(std::io::stderr()).map_or(WIDTH, usize::from);
+    if text.chars().count() <= most {
+        return text.to_owned();
+    }
+    text.chars().take(most.saturating_sub(1)).chain(['…']).collect()
+}
+
+/// Width of a terminal; `None` where there is none.
+fn columns(stream: impl AsFd) -> Option<u16> {
+    let size = rustix::termios::tcgetwinsize(stream).ok()?;
+    Some(size.ws_col).filter(|columns| *columns > 0)
 }
 
 /// Prints a table without trailing spaces.

@@ -8,9 +8,10 @@ use std::time::Duration;
 use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
 
 use super::output;
-use crate::domain::{Event, RunId};
+use crate::domain::{Event, RunId, Step, StepResult};
 use crate::engine::{Listener, Said};
 use crate::note;
+use crate::report;
 
 /// Shows what the engine says: one spinner for each step at work, one line for each thing done.
 pub struct Progress {
@@ -45,7 +46,7 @@ impl Progress {
                 bar.enable_steady_tick(Duration::from_millis(120));
                 self.at_work().insert(run.clone(), bar);
             }
-            None => self.line(&format!("  … {what}")),
+            None => tracing::info!(%run, "{what} begins"),
         }
     }
 
@@ -73,11 +74,16 @@ impl Listener for Progress {
             }
             Said::StepFinished { run, outcome, spent, key } => {
                 self.end(run);
+                let fixes = key.step == Step::Code && key.round > 1;
                 let seconds = outcome.millis as f64 / 1000.0;
                 let cost = if spent.calls > 0 { format!(", {}", spent.usd) } else { String::new() };
                 let what = outcome.result.in_words();
                 tracing::info!(%run, %key, seconds, result = %what, "step finished");
-                self.line(&format!("  {}: {key} {what} ({seconds:.1} s{cost})", run.feature));
+                let key = key.to_string();
+                self.line(&format!("  {}: {key:<9} {what} ({seconds:.1} s{cost})", run.feature));
+                if let Some(why) = why(&outcome.result, fixes) {
+                    self.line(&output::cut(&format!("      {why}")));
+                }
             }
             Said::Waits { feature, on, unblock } => {
                 self.line(&format!("  {feature}: waits for {on}"));
@@ -93,4 +99,12 @@ impl Listener for Progress {
             Said::Problem { what } => self.line(&format!("! {what}")),
         }
     }
+}
+
+/// The line below a step: the fault that it found, or how it answered one.
+fn why(result: &StepResult, fixes: bool) -> Option<String> {
+    if let Some((by, fault)) = report::fault(result) {
+        return Some(format!("✗ {by}: {fault}"));
+    }
+    report::answer(result).filter(|_| fixes).map(|answer| format!("→ {answer}"))
 }

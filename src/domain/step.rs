@@ -9,8 +9,8 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     AgentConfig, BranchName, ContentHash, Criterion, FeatureType, Finding, GateDiagnostic, GatePolicy,
-    GateResult, GitId, ModelConfig, Repository, Review, ReviewRule, Role, RunId, SandboxMode, SpecDraft,
-    WorkPlan,
+    GateResult, GitId, ModelConfig, Repository, Review, ReviewRule, Role, RunId, SandboxMode, Severity,
+    SpecDraft, WorkPlan,
 };
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
@@ -241,7 +241,14 @@ impl StepResult {
                 if failed.is_empty() { "passed".to_owned() } else { format!("failed: {}", failed.join(", ")) }
             }
             Self::Reviewed { review } if review.approves() => "approved".to_owned(),
-            Self::Reviewed { review } => format!("found {} faults", review.findings.len()),
+            Self::Reviewed { review } => {
+                let errors = review.findings.iter().filter(|finding| finding.severity == Severity::Error);
+                match errors.count() {
+                    0 => "asks for changes".to_owned(),
+                    1 => "found 1 fault".to_owned(),
+                    many => format!("found {many} faults"),
+                }
+            }
             Self::Parked { reason, .. } => format!("parked: {reason}"),
             Self::OutOfBudget { reason } => format!("out of budget: {reason}"),
             Self::Failed { error, .. } => format!("failed: {error}"),

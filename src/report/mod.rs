@@ -4,9 +4,11 @@ mod check;
 mod history;
 pub mod render;
 mod status;
+mod step;
 mod why;
 
 pub use check::{Source, check};
 pub use history::{LogLine, log};
 pub use status::{Holder, StatusReport, StatusRow, status};
+pub use step::{Setback, answer, fault, setbacks};
 pub use why::{WhyReport, why};

@@ -3,6 +3,7 @@
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
+use std::time::{Duration, Instant};
 
 use assert_cmd::cargo::CommandCargoExt;
 use serde_json::Value;
@@ -61,6 +62,17 @@ impl Place {
         command.current_dir(there);
     }
 
+    /// Lets commands here find the Rust toolchain of the person who runs the tests.
+    pub fn lend_toolchain(&self) {
+        let home = PathBuf::from(std::env::var_os("HOME").unwrap());
+        for (variable, folder) in [("CARGO_HOME", ".cargo"), ("RUSTUP_HOME", ".rustup")] {
+            let real = std::env::var_os(variable).map_or(home.join(folder), PathBuf::from);
+            if real.is_dir() {
+                std::os::unix::fs::symlink(real, self.home.join(folder)).unwrap();
+            }
+        }
+    }
+
     pub fn run(&self, arguments: &[&str]) -> Ended {
         ended(self.command(arguments).output().unwrap())
     }
@@ -111,4 +123,13 @@ pub fn ended(output: Output) -> Ended {
 /// The keys of a JSON object, in order.
 pub fn keys(value: &Value) -> Vec<&str> {
     value.as_object().unwrap_or_else(|| panic!("no object: {value}")).keys().map(String::as_str).collect()
+}
+
+/// Waits until something is so, for at most a minute.
+pub fn until(what: &str, mut so: impl FnMut() -> bool) {
+    let begun = Instant::now();
+    while !so() {
+        assert!(begun.elapsed() < Duration::from_secs(60), "not within a minute: {what}");
+        std::thread::sleep(Duration::from_millis(20));
+    }
 }
