@@ -251,6 +251,15 @@ fn review_and_pull_request_read_well() {
 }
 
 #[test]
+fn a_pull_request_of_an_ended_run_asks_for_no_merge() {
+    let mut stopped = state("");
+    stopped.ended = Some((RunEnd::Stopped, String::new()));
+    let text = pull_request_block(&stopped);
+    assert!(text.starts_with("> [!info] Pull request PR-0007, not merged\n"), "{text}");
+    assert!(!text.contains("To merge"), "{text}");
+}
+
+#[test]
 fn the_run_note_reads_well_and_its_front_matter_is_yaml() {
     let text = run_note(&state(""), &story(""), "FR-056 Longest line");
     insta::assert_snapshot!("run_note", &text);
@@ -275,6 +284,7 @@ fn a_wait_says_why_and_what_unblocks_it() {
     assert_eq!(
         why_block(&wait, &[problem]),
         "> [!warning] Waiting on human: repository\n\
+         >\n\
          > - Why: `repo: textstatt` names no repository note\n\
          > - To go on: set `repo` to one of: textstat\n\
          >\n\

@@ -80,7 +80,7 @@ impl Estimate {
                 path.split('/').nth(1).filter(|part| path.split('/').count() > 2 && !part.is_empty());
             self.components.insert(second.map_or(component.to_owned(), |part| format!("{component}/{part}")));
         } else {
-            self.components.insert(".".to_owned());
+            self.components.insert("the top folder".to_owned());
         }
         if self.files.insert(path.to_owned()) && words(around).any(|word| NEW.contains(&word.as_str())) {
             self.new_files += 1;

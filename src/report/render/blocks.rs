@@ -180,6 +180,9 @@ pub fn pull_request_block(state: &RunState) -> String {
             body.push(format!("- Merged as {}", code(commit.short())));
             callout("success", &format!("Pull request {}, merged", inline(&pr.key)), &body)
         }
+        None if state.ended.is_some() => {
+            callout("info", &format!("Pull request {}, not merged", inline(&pr.key)), &body)
+        }
         None => {
             body.push(String::new());
             body.push(

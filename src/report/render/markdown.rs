@@ -84,9 +84,13 @@ pub(super) fn block(text: &str) -> String {
     lines.join("\n")
 }
 
-/// A callout: a title line and a body, each line quoted. `[!kind]` with `-` when it starts folded.
+/// A callout: a title line and a body, each line quoted. `[!kind]` with `-` when it starts folded. The blank line keeps
+/// title and body apart in viewers that know no callouts.
 pub(super) fn callout(kind: &str, title: &str, body: &[String]) -> String {
     let mut text = format!("> [!{kind}] {title}");
+    if body.first().is_some_and(|first| !first.is_empty()) {
+        text.push_str("\n>");
+    }
     for line in body.iter().flat_map(|part| part.split('\n')) {
         text.push_str(if line.is_empty() { "\n>" } else { "\n> " });
         text.push_str(line);
@@ -236,7 +240,7 @@ mod tests {
     fn every_line_of_a_callout_is_quoted() {
         assert_eq!(
             folded("info", "Title", &["a\n\nb".to_owned(), "c".to_owned()]),
-            "> [!info]- Title\n> a\n>\n> b\n> c"
+            "> [!info]- Title\n>\n> a\n>\n> b\n> c"
         );
     }
 }

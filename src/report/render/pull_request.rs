@@ -126,7 +126,7 @@ fn checks(state: &RunState) -> Vec<String> {
 
 fn review(state: &RunState) -> Vec<String> {
     let Some(review) = &state.review else { return vec![] };
-    let mut lines = vec![format!("{}. {}", words::review(review), inline(&review.summary))];
+    let mut lines = vec![format!("{}. {}", words::sentence(&words::review(review)), inline(&review.summary))];
     lines.extend(blocks::findings_table(&review.findings));
     lines
 }

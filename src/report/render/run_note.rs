@@ -72,13 +72,11 @@ fn steps(state: &RunState) -> Vec<String> {
                 0 | 1 => step.key.to_string(),
                 attempt => format!("{}, attempt {attempt}", step.key),
             };
-            vec![
-                key,
-                cell(&result),
-                words::taken(step, state.last),
-                step.spent.usd.to_string(),
-                words::grouped(step.spent.tokens),
-            ]
+            let (cost, tokens) = match step.spent.calls {
+                0 => ("—".to_owned(), "—".to_owned()),
+                _ => (step.spent.usd.to_string(), words::grouped(step.spent.tokens)),
+            };
+            vec![key, cell(&result), words::taken(step, state.last), cost, tokens]
         })
         .collect();
     let mut lines = table(&["step", "result", "time", "cost", "tokens"], &rows);
