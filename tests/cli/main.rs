@@ -4,4 +4,5 @@ mod demo;
 mod look;
 mod reference;
 mod support;
+mod work;
 mod write;
