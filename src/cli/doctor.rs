@@ -5,8 +5,8 @@ use serde::Serialize;
 
 use super::args::{Format, Global};
 use super::{Exit, Failure, output};
-use crate::domain::{Config, ModelConfig, Role};
-use crate::engine::{SandboxReport, probe_sandbox, see};
+use crate::domain::{Config, ModelConfig, RepoName, Repository, Role};
+use crate::engine::{SandboxReport, probe_sandbox, repository_problem, see};
 use crate::vault::{History, Vault};
 
 /// What this machine and this vault can do, and what is missing
@@ -108,9 +108,7 @@ fn of_vault(global: &Global) -> Vec<Finding> {
         Ok(seen) => {
             let snapshot = &seen.observation.snapshot;
             found.extend(of_config(&snapshot.config));
-            for (repo, problem) in &snapshot.unusable_repos {
-                found.push(Finding::new(format!("repository {repo}"), Err(problem.clone())));
-            }
+            found.extend(of_repositories(&vault, &snapshot.config));
         }
         Err(error) => found.push(Finding::new("notes", Err(error.to_string()))),
     }
@@ -138,6 +136,18 @@ fn of_config(config: &Config) -> Vec<Finding> {
         },
     ));
     found
+}
+
+fn of_repositories(vault: &Vault, config: &Config) -> Vec<Finding> {
+    if config.repositories.is_empty() {
+        let remedy = "none: copy the note `Repository` from the templates to the repositories folder";
+        return vec![Finding::new("repository", Err(remedy.to_owned()))];
+    }
+    let checked = |(name, repository): (&RepoName, &Repository)| {
+        let problem = repository_problem(vault, config, repository);
+        Finding::new(format!("repository {name}"), problem.map_or_else(|| Ok(repository.path.clone()), Err))
+    };
+    config.repositories.iter().map(checked).collect()
 }
 
 /// Whether the model's key is there; never the key.

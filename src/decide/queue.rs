@@ -10,7 +10,7 @@ use super::eligibility::is_chosen;
 use super::next::Next;
 use crate::domain::{Config, Effect, FeatureView, QueueClass, RepoName, RunId, Snapshot, Status};
 
-/// Places that are taken. Every live run holds one, whatever it waits for, unless the command line leaves it out.
+/// Places that are taken. Every live run at work holds one, whatever it waits for, unless the command line leaves it out.
 pub(super) struct Slots {
     taken: u32,
     by_repo: BTreeMap<RepoName, u32>,

@@ -26,7 +26,7 @@ pub use config::ConfigReader;
 pub use error::EngineError;
 pub use event_loop::{Engine, Options, Outcome};
 pub use execute::{InProcess, StepExecutor, StepServices};
-pub use observe::{Observation, Observer};
+pub use observe::{Observation, Observer, repository_problem};
 pub use progress::{Listener, Quiet, Said};
 pub use reader::{Seen, probe_sandbox, see};
 

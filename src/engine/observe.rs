@@ -127,10 +127,7 @@ impl Observer {
             let problem = match fresh {
                 Some((_, _, problem)) => problem.clone(),
                 None => {
-                    let worktrees = worktrees_folder(&self.vault, config);
-                    let problem = Workspace::open(repository, self.vault.root(), &worktrees)
-                        .err()
-                        .map(|error| error.to_string());
+                    let problem = repository_problem(&self.vault, config, repository);
                     let entry = (repository.clone(), Instant::now(), problem.clone());
                     self.repositories.insert(repository.name.clone(), entry);
                     problem
@@ -150,6 +147,12 @@ pub fn repository_of<'a>(feature: &Feature, config: &'a Config) -> Option<&'a Re
         Some(name) => config.repositories.get(&name.parse::<RepoName>().ok()?),
         None => config.repositories.get(config.settings.default_repo.as_ref()?),
     }
+}
+
+/// Why agents cannot work on this repository as it is; `None` when they can.
+pub fn repository_problem(vault: &Vault, config: &Config, repository: &Repository) -> Option<String> {
+    let worktrees = worktrees_folder(vault, config);
+    Workspace::open(repository, vault.root(), &worktrees).err().map(|error| error.to_string())
 }
 
 /// The absolute folder under which worktrees are made.

@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
+use std::slice::from_ref;
 
 use ado_vault::vault::{CommitMessage, History, VaultError};
 
@@ -25,17 +26,17 @@ fn a_human_s_change_is_committed_as_the_human_and_ado_s_as_ado() {
     let history = History::open(&place.vault).unwrap();
     let a = place.write(A, "---\nid: FR-001\n---\n");
     place.write(B, "not asked for\n");
-    let human = history.commit_human(&place.lock(), &[a.clone()]).unwrap().unwrap();
+    let human = history.commit_human(&place.lock(), from_ref(&a)).unwrap().unwrap();
     assert_eq!(
         place.git(&["log", "-1", "--format=%an <%ae>|%s"]),
         "Ann Human <ann@example.org>|vault: add FR-001 A"
     );
     assert_eq!(place.git(&["rev-parse", "HEAD"]), human.as_str());
     assert_eq!(place.git(&["show", "--name-only", "--format=", "HEAD"]), format!("{A}"));
-    assert_eq!(history.commit_human(&place.lock(), &[a.clone()]).unwrap(), None);
+    assert_eq!(history.commit_human(&place.lock(), from_ref(&a)).unwrap(), None);
 
     place.write(A, "---\nid: FR-001\nstatus: in_progress\n---\n");
-    history.commit(&place.lock(), &[a.clone()], &message()).unwrap().unwrap();
+    history.commit(&place.lock(), from_ref(&a), &message()).unwrap().unwrap();
     assert_eq!(
         place.git(&["log", "-1", "--format=%an <%ae>|%cn"]),
         "ado-vault <ado-vault@localhost>|ado-vault"
@@ -56,7 +57,7 @@ fn a_human_s_move_is_one_commit_that_says_so() {
     let place = Place::with_git("");
     let history = History::open(&place.vault).unwrap();
     let a = place.write(A, "text\n");
-    history.commit_human(&place.lock(), &[a.clone()]).unwrap();
+    history.commit_human(&place.lock(), from_ref(&a)).unwrap();
     fs::rename(place.file(A), place.file(MOVED)).unwrap();
     history.commit_human(&place.lock(), &[a.clone(), note(MOVED)]).unwrap().unwrap();
     assert_eq!(place.git(&["log", "-1", "--format=%s"]), "vault: move FR-001 A: 03_planned → 04_in_progress");
@@ -81,7 +82,7 @@ fn a_vault_in_a_sub_folder_commits_below_it_and_nothing_beside_it() {
     place.git(&["add", "main.rs"]);
     let history = History::open(&place.vault).unwrap();
     let a = place.write(A, "---\nid: FR-001\n---\n");
-    history.commit(&place.lock(), &[a.clone()], &message()).unwrap().unwrap();
+    history.commit(&place.lock(), from_ref(&a), &message()).unwrap().unwrap();
     assert_eq!(place.git(&["show", "--name-only", "--format=", "HEAD"]), format!("docs/vault/{A}"));
     assert_eq!(place.git(&["status", "--porcelain"]), "A  main.rs");
     let features = history.committed_features().unwrap();
@@ -127,8 +128,8 @@ fn the_last_author_is_who_changed_this_note() {
     let place = Place::with_git("");
     let history = History::open(&place.vault).unwrap();
     let (a, b) = (place.write(A, "one\n"), place.write(B, "one\n"));
-    history.commit_human(&place.lock(), &[a.clone()]).unwrap();
-    history.commit(&place.lock(), &[b.clone()], &message()).unwrap();
+    history.commit_human(&place.lock(), from_ref(&a)).unwrap();
+    history.commit(&place.lock(), from_ref(&b), &message()).unwrap();
     assert_eq!(history.last_author(&a).unwrap().unwrap(), "Ann Human <ann@example.org>");
     assert_eq!(history.last_author(&b).unwrap().unwrap(), "ado-vault <ado-vault@localhost>");
     assert_eq!(history.last_author(&note("none.md")).unwrap(), None);
@@ -142,14 +143,14 @@ fn unfinished_git_work_blocks_commits_and_says_how_to_end_it() {
     place.git(&["checkout", "-q", "--detach"]);
     assert!(history.blocked().unwrap().contains("git switch"));
     let a = place.write(A, "text\n");
-    let refused = history.commit_human(&place.lock(), &[a.clone()]);
+    let refused = history.commit_human(&place.lock(), from_ref(&a));
     assert!(matches!(refused, Err(VaultError::Blocked { .. })));
     place.git(&["switch", "-q", "main"]);
 
     let head = place.git(&["rev-parse", "HEAD"]);
     fs::write(place.file(".git/MERGE_HEAD"), format!("{head}\n")).unwrap();
     assert!(history.blocked().unwrap().contains("git merge --abort"));
-    assert!(history.commit(&place.lock(), &[a.clone()], &message()).is_err());
+    assert!(history.commit(&place.lock(), from_ref(&a), &message()).is_err());
     assert_eq!(place.git(&["rev-parse", "HEAD"]), head);
     fs::remove_file(place.file(".git/MERGE_HEAD")).unwrap();
 
@@ -199,7 +200,7 @@ fn commits_are_signed_when_git_is_set_to_and_never_made_unsigned() {
     place.git(&["config", "gpg.program", signer.to_str().unwrap()]);
     let history = History::open(&place.vault).unwrap();
     let a = place.write(A, "one\n");
-    history.commit(&place.lock(), &[a.clone()], &message()).unwrap().unwrap();
+    history.commit(&place.lock(), from_ref(&a), &message()).unwrap().unwrap();
     assert!(place.git(&["cat-file", "commit", "HEAD"]).contains("gpgsig -----BEGIN PGP SIGNATURE-----"));
 
     fs::write(&signer, "#!/bin/sh\ncat >/dev/null\necho 'no secret key' >&2\nexit 2\n").unwrap();
