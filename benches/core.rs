@@ -94,7 +94,9 @@ fn commit_one_note(bencher: Bencher, notes: usize) {
             note::set_property(text, "priority", Some(&PropertyValue::Integer(round)))
         })
         .expect("the note can be edited");
-        black_box(history.commit(&lock, &[path.clone()], &message).expect("the commit can be made"))
+        black_box(
+            history.commit(&lock, std::slice::from_ref(&path), &message).expect("the commit can be made"),
+        )
     });
 }
 

@@ -60,10 +60,10 @@ fn text(random: &mut Random, number: usize, title: &str) -> String {
     for _ in 0..5 {
         text.push_str(&format!("- [ ] {}\n", words(random, 9)));
     }
-    if number % 5 == 0 {
+    if number.is_multiple_of(5) {
         text.push_str("\n| File / Feature | Details | Owner | Status |\n|---|---|---|---|\n| `src/lib.rs` | code | — | — |\n");
     }
-    if number % 50 == 0 { text.replace('\n', "\r\n") } else { text }
+    if number.is_multiple_of(50) { text.replace('\n', "\r\n") } else { text }
 }
 
 /// A vault on disk that is removed at the end.
