@@ -3,6 +3,8 @@
 
 #[path = "engine_behaviour/approvals.rs"]
 mod approvals;
+#[path = "engine_behaviour/bad_input.rs"]
+mod bad_input;
 #[path = "common/behaviour.rs"]
 mod behaviour;
 #[path = "engine_behaviour/brakes.rs"]
@@ -11,9 +13,15 @@ mod brakes;
 mod budgets;
 #[path = "engine_behaviour/moves.rs"]
 mod moves;
+#[path = "engine_behaviour/parallel.rs"]
+mod parallel;
+#[path = "engine_behaviour/reload.rs"]
+mod reload;
 #[path = "engine_behaviour/review.rs"]
 mod review;
 #[path = "common/talk.rs"]
 mod talk;
+#[path = "engine_behaviour/unwell_models.rs"]
+mod unwell_models;
 #[path = "engine_behaviour/words.rs"]
 mod words;

@@ -1,6 +1,6 @@
 //! The loop: look, decide, perform, until nothing is left to do; then wait for a change, a finished step or the time.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -93,6 +93,8 @@ pub struct Engine {
     done_sender: mpsc::UnboundedSender<Finished>,
     done: mpsc::UnboundedReceiver<Finished>,
     pub(super) failures: BTreeMap<String, Failure>,
+    /// Problems of configuration notes that were said.
+    problems: BTreeSet<String>,
     books_only: bool,
     /// Whether a note was still being typed at the last look.
     settling: bool,
@@ -144,6 +146,7 @@ impl Engine {
             done_sender,
             done,
             failures: BTreeMap::new(),
+            problems: BTreeSet::new(),
             books_only: false,
             settling: false,
             _lock: lock,
@@ -231,11 +234,22 @@ impl Engine {
             self.cancel_orphans(&look);
             self.settling = look.snapshot.features.iter().any(|view| view.settling);
             let plan = decide::decide(&look.snapshot);
+            self.say_problems(&plan);
             if stop.is_cancelled() || !self.perform_all(&look, &plan).await? {
                 return Ok(plan);
             }
         }
         Ok(Plan::default())
+    }
+
+    /// Says what is wrong with the vault's configuration, each problem once until it is mended.
+    fn say_problems(&mut self, plan: &Plan) {
+        let standing: BTreeSet<String> =
+            plan.problems.iter().filter(|problem| problem.is_error()).map(ToString::to_string).collect();
+        for what in standing.difference(&self.problems) {
+            self.say(&Said::Problem { what: what.clone() });
+        }
+        self.problems = standing;
     }
 
     /// Performs the effects of a plan and writes its waits. Says whether anything changed.

@@ -187,6 +187,11 @@ impl World {
         self.set(&self.path(id), "approved", PropertyValue::Bool(true));
     }
 
+    /// Whether the tick is in the note.
+    pub fn is_ticked(&self, id: &str) -> bool {
+        self.property(id, "approved") == Some(Value::Bool(true))
+    }
+
     /// What the person's hand can do from within a reaction.
     pub fn hand(&self) -> Hand {
         Hand { root: self.root().to_owned() }
@@ -241,7 +246,8 @@ impl World {
     /// The wait that the next look would decide for a feature, whether it is written or not.
     pub fn wait(&self, id: &str) -> Option<Wait> {
         let seen = self.look();
-        seen.plan.waits().find(|(decision, _)| decision.feature == id).map(|(_, wait)| wait.clone())
+        let mut waits = seen.plan.waits();
+        waits.find(|(decision, _)| decision.path.stem().starts_with(id)).map(|(_, wait)| wait.clone())
     }
 
     /// The journal of a run, such as `FR-001/1`.
