@@ -221,7 +221,7 @@ fn every_wrong_property_is_named_with_its_line_and_the_rest_is_read() {
 #[test]
 fn properties_are_read_as_people_write_them() {
     let feature = parse(
-        "---\nid: FR-7\nStatus: In Progress\npriority: P1\nrepo: \"[[repos/demo|Demo]]\"\ndepends_on: [[FR-054 Some title, long|x]]\nrisk: High\nbudget_usd: \"2.50\"\nbudget_tokens: 1000\napproved: true\nrun: 2\nwaiting_on:\npr: [[PR-0007 x]]\n---\n",
+        "---\nid: FR-7\nStatus: In Progress\npriority: P1\nrepo: \"[[repos/demo|Demo]]\"\ndepends_on: [[FR-054 Some title, long|x]]\nrisk: High\nbudget_usd: \"2.50\"\nbudget_tokens: 1000\napproved: true\nspecify: true\nrun: 2\nwaiting_on:\npr: [[PR-0007 x]]\n---\n",
     );
     assert_eq!(seen(&feature), []);
     let p = &feature.properties;
@@ -231,6 +231,7 @@ fn properties_are_read_as_people_write_them() {
         (Some(Level::High), Some(Usd::from_dollars(2.5)), Some(1000))
     );
     assert_eq!((p.approved, p.run.as_deref(), p.waiting_on.as_deref()), (Some(true), Some("2"), None));
+    assert_eq!(p.specify, Some(true));
     assert_eq!(p.pr.as_deref(), Some("[[PR-0007 x]]"));
     assert_eq!(p.depends_on, ["[[FR-054 Some title, long|x]]"]);
     assert_eq!(dependency_ids(&feature)[0].as_str(), "FR-054");

@@ -65,6 +65,10 @@ pub(super) fn read_it(snapshot: &Snapshot, view: &FeatureView) -> Option<Next> {
     if !has_block(view) || wanted(snapshot, view).is_some() {
         return None;
     }
+    if view.feature.properties.approved == Some(true) {
+        let effect = Effect::Advance { path: view.feature.path.clone(), to: Status::Planned };
+        return Some(Next::act(effect, "a human approved the draft"));
+    }
     let why = if view.feature.sections.criteria.is_empty() {
         "a draft stands in the block `spec`; it becomes the note's own text when the note is moved to `planned`"
     } else {
@@ -73,7 +77,7 @@ pub(super) fn read_it(snapshot: &Snapshot, view: &FeatureView) -> Option<Next> {
     Some(Next::ask(
         "read the draft",
         why,
-        "change in it what is wrong, then move the note to `planned`; for another draft delete the block or change \
+        "change in it what is wrong, then move the note to `planned` or tick `approved`; for another draft delete the block or change \
          the text around it, and tick `specify`",
     ))
 }

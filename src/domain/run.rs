@@ -356,3 +356,24 @@ pub fn parse_move(effect: &str) -> Option<(Status, Status)> {
     let (from, to) = effect.strip_prefix("move:")?.split_once(':')?;
     Some((from.parse().ok()?, to.parse().ok()?))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_run_that_does_not_say_where_it_began_began_in_planned() {
+        let started = |from: &str| {
+            let line = format!(
+                r#"{{"v":1,"seq":1,"at":"2026-11-21T08:00:00Z","event":{{"type":"started","run":{{"feature":"FR-001","number":1}},"repo":"app",
+                "branch":"agent/ado/feature/FR-001","target_branch":"main","request":"00","reason":"","version":"0.1.0",
+                "sandboxed":true{from}}}}}"#
+            );
+            RunState::fold(&[serde_json::from_str(&line).unwrap()]).unwrap()
+        };
+        let old = started("");
+        assert_eq!((old.status, old.only_specifies(), old.tier()), (Status::Planned, false, Tier::Complex));
+        let draft = started(r#","from":"new""#);
+        assert_eq!((draft.status, draft.only_specifies(), draft.tier()), (Status::New, true, Tier::Simple));
+    }
+}

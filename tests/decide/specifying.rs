@@ -34,6 +34,10 @@ fn a_ticked_note_is_drafted_stays_in_new_and_its_draft_counts_when_it_is_moved_t
     assert_eq!(world.wait().on, "human: read the draft");
     assert!(world.wait().needs_human);
     assert!(world.wait().unblock.contains("move the note to `planned`"), "{}", world.wait().unblock);
+    let mut approved = asked();
+    approved.settle();
+    approved.view().feature.properties.approved = Some(true);
+    assert!(matches!(approved.effect(), Effect::Advance { to: Status::Planned, .. }), "a tick moves it too");
 
     world.told.clear();
     world.move_to(Status::Planned);

@@ -78,7 +78,7 @@ fn a_note_with_criteria_of_its_own_keeps_them_and_the_draft_stays_a_proposal() {
     let place = Place::new(&own);
     place.answers(&drafted());
     place.work();
-    place.drag("02_new", "03_planned");
+    assert!(place.cli(&["approve", "FR-001"]).contains("approved; it waited on human: read the draft"));
     place.answers(&work(&["it says hello"]));
     place.work();
     let note = place.read(&format!("10_features/05_review/{NOTE}"));

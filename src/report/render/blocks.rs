@@ -1,7 +1,7 @@
 //! The managed blocks of a feature note, as callouts. Knows nothing of the markers around them.
 
 use super::markdown::{callout, cell, code, code_cell, folded, inline, or_dash, table, with_detail};
-use super::words;
+use super::{markdown, words};
 use crate::domain::{
     CriterionEvidence, Diagnostic, Finding, Review, RunId, RunState, SpecDraft, Triage, Wait, WorkPlan,
 };
@@ -41,7 +41,7 @@ pub fn plan_block(plan: &WorkPlan, run: &RunId) -> String {
 
 /// Content of the `spec` block: sections as a human would write them, because that is what they become.
 pub fn spec_block(draft: &SpecDraft) -> String {
-    let mut text = format!("## Summary\n\n{}\n", or_dash(&draft.summary));
+    let mut text = format!("## Summary\n\n{}\n", markdown::block(&draft.summary));
     let mut section = |title: &str, items: Vec<String>, between: &str| {
         if !items.is_empty() {
             text.push_str(&format!("\n## {title}\n\n{}\n", items.join(between)));
