@@ -304,7 +304,7 @@ fn a_run_cut_off_after_any_record_ends_in_the_same_place() {
         if state.pr.is_some() {
             world.view().pull_request = whole.snapshot.features[0].pull_request.clone();
         }
-        world.view().runs = vec![state];
+        world.view().runs = vec![state.into()];
         world.snapshot.now = records[cut - 1].at;
         world.script(Step::Gates, 1, gated("mismatched types"));
         let last = world.settle();

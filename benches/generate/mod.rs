@@ -1,6 +1,8 @@
 //! A vault of feature notes from a fixed seed, about 2.5 KB a note, with CRLF, non-ASCII, tables and code among them.
 
 use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::time::Duration;
 
 use ado_vault::domain::NotePath;
 use ado_vault::vault::{Vault, init};
@@ -72,6 +74,7 @@ pub struct Generated {
     pub vault: Vault,
     /// Path of the first feature note.
     pub first: NotePath,
+    first_text: String,
 }
 
 impl Generated {
@@ -82,11 +85,12 @@ impl Generated {
         for (path, text) in notes(count) {
             let absolute = folder.path().join(path.as_str());
             std::fs::create_dir_all(absolute.parent().unwrap_or(folder.path())).expect("folders can be made");
-            std::fs::write(absolute, text).expect("notes can be written");
-            first.get_or_insert(path);
+            std::fs::write(absolute, &text).expect("notes can be written");
+            first.get_or_insert((path, text));
         }
         let vault = Vault::open(folder.path()).expect("the template is a vault");
-        Self { folder, vault, first: first.expect("at least one note") }
+        let (first, first_text) = first.expect("at least one note");
+        Self { folder, vault, first, first_text }
     }
 
     /// With every note committed by the git program.
@@ -99,14 +103,28 @@ impl Generated {
             &["add", "-A"],
             &["commit", "-q", "-m", "generated"],
         ] {
-            let done = std::process::Command::new("git")
-                .arg("-C")
-                .arg(generated.folder.path())
-                .args(arguments)
-                .status();
-            assert!(done.is_ok_and(|status| status.success()), "git {arguments:?}");
+            generated.git(arguments);
         }
         generated
+    }
+
+    /// Old enough that neither a scanner nor git must read files again because of coarse clocks.
+    pub fn settled(self) -> Self {
+        std::thread::sleep(Duration::from_millis(3_100));
+        self.git(&["update-index", "-q", "--refresh"]);
+        self
+    }
+
+    pub fn git(&self, arguments: &[&str]) {
+        let mut git = Command::new("git");
+        git.arg("-C").arg(self.folder.path()).args(arguments).stdout(Stdio::null());
+        assert!(git.status().is_ok_and(|status| status.success()), "git {arguments:?}");
+    }
+
+    /// The first note with another last line each round.
+    pub fn edit_first(&self, round: u64) {
+        let text = format!("{}\nRound {round}.\n", self.first_text);
+        std::fs::write(self.folder.path().join(self.first.as_str()), text).expect("notes can be written");
     }
 
     pub fn read_all_bytes(&self) -> usize {
@@ -114,7 +132,7 @@ impl Generated {
     }
 
     pub fn stat_all(&self) -> u64 {
-        self.files().map(|path| std::fs::metadata(path).map_or(0, |metadata| metadata.len())).sum()
+        self.files().map(|path| std::fs::symlink_metadata(path).map_or(0, |metadata| metadata.len())).sum()
     }
 
     fn files(&self) -> impl Iterator<Item = PathBuf> + use<> {

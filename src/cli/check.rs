@@ -28,8 +28,8 @@ pub struct CheckArgs {
 pub fn run(global: &Global, args: &CheckArgs) -> Result<Exit, Failure> {
     let vault = open_vault(global)?;
     let seen = see(&vault, &[])?;
-    let notes = &seen.observation.scan.notes;
-    let text = |path: &NotePath| notes.iter().find(|note| note.path == *path).map(|note| &*note.text);
+    let scan = &seen.observation.scan;
+    let text = |path: &NotePath| scan.note(path).map(|note| &*note.text);
     let mut found = report::check(&seen.observation.snapshot, &seen.plan, &text);
     found.extend(seen.damage.iter().cloned());
     let wanted: Vec<String> = args.paths.iter().map(|path| inside(&vault, path)).collect::<Result<_, _>>()?;
@@ -52,7 +52,7 @@ pub fn run(global: &Global, args: &CheckArgs) -> Result<Exit, Failure> {
         let count = |severity| found.iter().filter(|diagnostic| diagnostic.severity == severity).count();
         output::line(format!(
             "{} notes, {} errors, {} warnings",
-            notes.len(),
+            scan.notes.len(),
             count(Severity::Error),
             count(Severity::Warning)
         ));

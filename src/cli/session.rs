@@ -30,7 +30,7 @@ pub fn feature_ids(texts: &[String]) -> Result<Vec<FeatureId>, Failure> {
 
 /// The feature with this id, or a failure that names what there is.
 pub fn find<'a>(look: &'a Observation, id: &FeatureId) -> Result<&'a FeatureView, Failure> {
-    look.snapshot.feature(id).ok_or_else(|| {
+    look.feature(id).ok_or_else(|| {
         Failure::errors(format!("feature `{id}` is not in the vault; `ado-vault status --all` lists all"))
     })
 }

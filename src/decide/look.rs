@@ -13,7 +13,7 @@ use crate::domain::{Decision, DecisionKind, Feature, FeatureView, Plan, Snapshot
 /// What should happen next: at most one effect per feature, in the order of ids, notes without one last.
 pub fn decide(snapshot: &Snapshot) -> Plan {
     let mut views: Vec<&FeatureView> = snapshot.features.iter().collect();
-    views.sort_by_key(|view| order(&view.feature));
+    views.sort_by_cached_key(|view| order(&view.feature));
 
     let holders = intake::holders(snapshot);
     let mut ids = FreeIds::of(snapshot);

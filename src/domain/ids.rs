@@ -187,7 +187,9 @@ pub struct ContentHash(String);
 
 impl ContentHash {
     pub fn of(bytes: impl AsRef<[u8]>) -> Self {
-        Self(Sha256::digest(bytes.as_ref()).iter().map(|byte| format!("{byte:02x}")).collect())
+        let digits =
+            |byte: &u8| [byte >> 4, byte & 15].map(|half| char::from(b"0123456789abcdef"[usize::from(half)]));
+        Self(Sha256::digest(bytes.as_ref()).iter().flat_map(digits).collect())
     }
 
     pub fn as_str(&self) -> &str {

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use super::{Config, Feature, FeatureId, PullRequestView, RunState, Spent, Status, StepKey};
+use super::{Config, Feature, FeatureId, PullRequestView, RunState, Shared, Spent, Status, StepKey};
 
 /// A feature as the last commit of the vault has it: what a human's change is compared with.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -18,13 +18,13 @@ pub struct Committed {
 /// One feature with everything known about it.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct FeatureView {
-    pub feature: Feature,
+    pub feature: Shared<Feature>,
     /// `None` when the last commit does not have this feature.
     pub committed: Option<Committed>,
     /// Whether the note changed within the quiet period, or read differently twice: leave it alone for now.
     pub settling: bool,
     /// All runs, oldest first.
-    pub runs: Vec<RunState>,
+    pub runs: Vec<Shared<RunState>>,
     /// The step that a task of this process is working on.
     pub in_flight: Option<StepKey>,
     pub pull_request: Option<PullRequestView>,
@@ -41,17 +41,17 @@ pub struct FeatureView {
 
 impl FeatureView {
     pub fn run(&self) -> Option<&RunState> {
-        self.runs.last()
+        self.runs.last().map(|run| &**run)
     }
 
     /// The last run unless it ended.
     pub fn live_run(&self) -> Option<&RunState> {
-        self.runs.last().filter(|run| run.ended.is_none())
+        self.run().filter(|run| run.ended.is_none())
     }
 
     /// Spent on this feature in its whole life.
     pub fn spent(&self) -> Spent {
-        self.runs.iter().map(RunState::committed_spend).sum()
+        self.runs.iter().map(|run| run.committed_spend()).sum()
     }
 }
 

@@ -1,4 +1,5 @@
 //! The journals of all runs, open for appending, each folded into its state; and the budgets held against them.
+//! Records of ended runs are not kept in memory.
 //!
 //! Every append is durable before it is folded. Reservations of model calls are checked and written under one lock,
 //! so that parallel runs cannot pass a shared cap between look and leap.
@@ -12,8 +13,8 @@ use jiff::tz::TimeZone;
 
 use super::{EngineError, Listener, Said, redact};
 use crate::domain::{
-    AgentName, Caps, Diagnostic, Event, FeatureId, ModelName, NotePath, Record, RunId, RunState, Spent,
-    StepKey,
+    AgentName, Caps, Diagnostic, Event, FeatureId, ModelName, NotePath, Record, RunId, RunState, Shared,
+    Spent, StepKey,
 };
 use crate::models::ModelError;
 use crate::vault::{Journal, Vault, all_runs, read_journal};
@@ -36,8 +37,10 @@ pub struct RunBook {
 
 struct OpenRun {
     journal: Option<Journal>,
-    records: Vec<Record>,
-    state: RunState,
+    /// `None` once the run ended: they are in its journal.
+    records: Option<Vec<Record>>,
+    state: Shared<RunState>,
+    days: Days,
     /// Transcripts written since the last commit; `None` until the first commit of this process.
     transcripts: Option<Vec<NotePath>>,
 }
@@ -51,8 +54,8 @@ impl RunBook {
         for run in all_runs(vault)? {
             let (records, damage) = read_journal(vault, &run)?;
             problems.extend(damage);
-            if let Some(state) = RunState::fold(&records) {
-                runs.insert(run, OpenRun { journal: None, records, state, transcripts: None });
+            if let Some(open) = OpenRun::fold(None, records) {
+                runs.insert(run, open);
             }
         }
         Ok((Self { vault: vault.clone(), listener, runs: Mutex::new(runs) }, problems))
@@ -70,8 +73,8 @@ impl RunBook {
             self.listener.hear(&Said::Recorded { run: run.clone(), record: Box::new(record.clone()) });
             records.push(record);
         }
-        let state = RunState::fold(&records).ok_or_else(|| EngineError::NoSuchRun(run.to_string()))?;
-        runs.insert(run.clone(), OpenRun { journal: Some(journal), records, state, transcripts: None });
+        let open = OpenRun::fold(Some(journal), records);
+        runs.insert(run.clone(), open.ok_or_else(|| EngineError::NoSuchRun(run.to_string()))?);
         Ok(())
     }
 
@@ -85,37 +88,44 @@ impl RunBook {
     fn append_to(&self, run: &RunId, open: &mut OpenRun, event: Event) -> Result<(), EngineError> {
         let journal = match &mut open.journal {
             Some(journal) => journal,
-            closed => {
-                let (journal, records, _) = Journal::open(&self.vault, run)?;
-                open.records = records;
-                closed.insert(journal)
-            }
+            closed => closed.insert(Journal::open(&self.vault, run)?.0),
         };
         let record = journal.append(Timestamp::now(), redact::event(event))?;
         open.state.apply(&record);
+        open.days.apply(&record);
         self.listener.hear(&Said::Recorded { run: run.clone(), record: Box::new(record.clone()) });
-        open.records.push(record);
+        if let Some(records) = &mut open.records {
+            records.push(record);
+        }
+        open.forget_if_ended();
         Ok(())
     }
 
-    pub fn state(&self, run: &RunId) -> Option<RunState> {
+    pub fn state(&self, run: &RunId) -> Option<Shared<RunState>> {
         self.lock().get(run).map(|open| open.state.clone())
     }
 
-    pub fn records(&self, run: &RunId) -> Vec<Record> {
-        self.lock().get(run).map(|open| open.records.clone()).unwrap_or_default()
+    /// The records of a run, oldest first; none of a run that is not there. Those of an ended run are read from disk.
+    pub fn records(&self, run: &RunId) -> Result<Vec<Record>, EngineError> {
+        let runs = self.lock();
+        match runs.get(run) {
+            None => Ok(vec![]),
+            Some(OpenRun { records: Some(records), .. }) => Ok(records.clone()),
+            Some(OpenRun { records: None, .. }) => Ok(read_journal(&self.vault, run)?.0),
+        }
     }
 
     /// The runs of a feature, oldest first.
-    pub fn runs_of(&self, feature: &FeatureId) -> Vec<RunState> {
+    pub fn runs_of(&self, feature: &FeatureId) -> Vec<Shared<RunState>> {
+        let first = RunId { feature: feature.clone(), number: 0 };
         self.lock()
-            .values()
-            .filter(|open| open.state.id.feature == *feature)
-            .map(|open| open.state.clone())
+            .range(first..)
+            .take_while(|(run, _)| run.feature == *feature)
+            .map(|(_, open)| open.state.clone())
             .collect()
     }
 
-    pub fn all(&self) -> Vec<RunState> {
+    pub fn all(&self) -> Vec<Shared<RunState>> {
         self.lock().values().map(|open| open.state.clone()).collect()
     }
 
@@ -144,7 +154,7 @@ impl RunBook {
 
     /// What all runs spent on a day (UTC), open reservations included.
     pub fn spent_on(&self, day: Date) -> Spent {
-        self.lock().values().map(|open| spent_on(open, day)).sum()
+        self.lock().values().map(|open| open.days.spent_on(day)).sum()
     }
 
     /// Holds a call's greatest cost against the caps and writes the reservation.
@@ -162,7 +172,7 @@ impl RunBook {
     ) -> Result<u64, ModelError> {
         let mut runs = self.lock();
         let today = date_of(Timestamp::now());
-        let spent_today: Spent = runs.values().map(|open| spent_on(open, today)).sum();
+        let spent_today: Spent = runs.values().map(|open| open.days.spent_on(today)).sum();
         let of_feature: Spent = runs
             .values()
             .filter(|open| open.state.id.feature == run.feature)
@@ -198,26 +208,51 @@ pub fn date_of(at: Timestamp) -> Date {
     at.to_zoned(TimeZone::UTC).date()
 }
 
-/// Settled calls count on the day they ended, open ones on the day they were reserved.
-fn spent_on(open: &OpenRun, day: Date) -> Spent {
-    if date_of(open.state.last) < day {
-        return Spent::default();
+impl OpenRun {
+    fn fold(journal: Option<Journal>, records: Vec<Record>) -> Option<Self> {
+        let state = RunState::fold(&records)?.into();
+        let mut days = Days::default();
+        records.iter().for_each(|record| days.apply(record));
+        let mut open = Self { journal, records: Some(records), state, days, transcripts: None };
+        open.forget_if_ended();
+        Some(open)
     }
-    let mut reserved: BTreeMap<u64, Spent> = BTreeMap::new();
-    let mut spent = Spent::default();
-    for record in open.records.iter().filter(|record| date_of(record.at) == day) {
+
+    /// Lets go of what only a run at work needs. A later append opens the journal again.
+    fn forget_if_ended(&mut self) {
+        if self.state.ended.is_some() {
+            self.records = None;
+            self.journal = None;
+        }
+    }
+}
+
+/// What a run spent by day (UTC). Settled calls count on the day they ended, open ones on the day they were reserved.
+#[derive(Debug, Default)]
+struct Days {
+    settled: BTreeMap<Date, Spent>,
+    open: BTreeMap<u64, (Date, Spent)>,
+}
+
+impl Days {
+    fn apply(&mut self, record: &Record) {
         match &record.event {
-            Event::ModelCallStarted { call, reserved: most, .. } => {
-                reserved.insert(*call, *most);
+            Event::ModelCallStarted { call, reserved, .. } => {
+                self.open.insert(*call, (date_of(record.at), *reserved));
             }
             Event::ModelCallFinished { call, tokens, cost, .. } => {
-                reserved.remove(call);
-                spent += Spent { usd: *cost, tokens: tokens.total(), calls: 1 };
+                self.open.remove(call);
+                let spent = Spent { usd: *cost, tokens: tokens.total(), calls: 1 };
+                *self.settled.entry(date_of(record.at)).or_default() += spent;
             }
             _ => {}
         }
     }
-    spent + reserved.into_values().sum()
+
+    fn spent_on(&self, day: Date) -> Spent {
+        let reserved = self.open.values().filter(|(at, _)| *at == day).map(|(_, most)| *most).sum();
+        self.settled.get(&day).copied().unwrap_or_default() + reserved
+    }
 }
 
 /// The folder of a run below the vault: `60_runs/FR-056/1`.

@@ -28,13 +28,7 @@ impl ConfigReader {
         let mut config = Config::default();
         let system = folders.system();
         let policy = folders.policy();
-        let in_folder = |folder: &str| {
-            let folder = folder.to_owned();
-            scan.notes.iter().filter(move |note| note.path.folder() == folder)
-        };
-        let named = |folder: &str, stem: &str| {
-            scan.notes.iter().find(|note| note.path.folder() == folder && note.path.stem() == stem)
-        };
+        let named = |folder: &str, stem: &str| scan.in_folder(folder).find(|note| note.path.stem() == stem);
         let problems = &mut config.problems;
         if let Some(value) = self.settings.one(named(system, "Settings"), note::read_settings, problems) {
             config.settings = value;
@@ -49,16 +43,17 @@ impl ConfigReader {
             config.gates = value;
         }
         let repositories =
-            self.repositories.all(in_folder(folders.repositories()), note::read_repository, problems);
+            self.repositories.all(scan.in_folder(folders.repositories()), note::read_repository, problems);
         config.repositories = repositories.into_iter().map(|repo| (repo.name.clone(), repo)).collect();
-        let models = self.models.all(in_folder(folders.models()), note::read_model, problems);
+        let models = self.models.all(scan.in_folder(folders.models()), note::read_model, problems);
         config.models = models.into_iter().map(|model| (model.name.clone(), model)).collect();
-        let agents = self.agents.all(in_folder(folders.agents()), note::read_agent, problems);
+        let agents = self.agents.all(scan.in_folder(folders.agents()), note::read_agent, problems);
         config.agents = agents.into_iter().map(|agent| (agent.name.clone(), agent)).collect();
         if let Some(constitution) = named(policy, "Constitution") {
             config.constitution = note::body(&constitution.text).trim().to_owned();
         }
-        config.review_rules = in_folder(folders.review_rules())
+        config.review_rules = scan
+            .in_folder(folders.review_rules())
             .map(|rule| ReviewRule {
                 name: rule.path.stem().to_owned(),
                 text: note::body(&rule.text).trim().to_owned(),

@@ -228,9 +228,9 @@ impl Engine {
             while let Ok(finished) = self.done.try_recv() {
                 self.take_finished(Some(finished))?;
             }
-            let look = self.look()?;
+            let mut look = self.look()?;
             self.look_at_pull_requests(&look).await;
-            let look = if self.pull_requests.is_empty() { look } else { self.look()? };
+            look.put_pull_requests(&self.pull_requests);
             self.cancel_orphans(&look);
             self.settling = look.snapshot.features.iter().any(|view| view.settling);
             let plan = decide::decide(&look.snapshot);
@@ -392,7 +392,7 @@ impl Engine {
     /// A step whose note is gone is stopped.
     fn cancel_orphans(&mut self, look: &Observation) {
         for (run, flight) in &self.in_flight {
-            if look.snapshot.feature(&run.feature).is_none() && !flight.cancel.is_cancelled() {
+            if look.feature(&run.feature).is_none() && !flight.cancel.is_cancelled() {
                 self.say(&Said::Problem { what: format!("{run}: its note is gone; the step is stopped") });
                 flight.cancel.cancel();
             }

@@ -50,7 +50,7 @@ impl Engine {
             None => present.is_none() && view.feature.properties.waiting_on.is_none(),
             Some(wait) => {
                 let wanted = render::why_block(wait, &view.feature.diagnostics);
-                let text = look.scan.notes.iter().find(|note| note.path == view.feature.path);
+                let text = look.scan.note(&view.feature.path);
                 let standing = text
                     .and_then(|scanned| note::blocks(&scanned.text).ok())
                     .and_then(|blocks| blocks.into_iter().find(|block| block.name == "why"));

@@ -24,7 +24,7 @@ impl Engine {
         self.book.append(&run, Event::StepFinished { key, attempt, outcome: outcome.clone() })?;
         let spent = self.state(&run)?.last_try().map(|step| step.spent).unwrap_or_default();
         self.say(&Said::StepFinished { run: run.clone(), key, outcome: Box::new(outcome), spent });
-        if look.snapshot.feature(&run.feature).is_some() {
+        if look.feature(&run.feature).is_some() {
             self.write_run(look, &run, NoteChange::default(), &what, "step-finished")?;
         }
         Ok(())
@@ -82,7 +82,7 @@ impl Engine {
     /// Worktrees of runs that ended, left by a crash.
     pub(super) async fn sweep_worktrees(&self, look: &Observation) {
         for run in self.book.all() {
-            if run.ended.is_some() && look.snapshot.feature(&run.id.feature).is_some() {
+            if run.ended.is_some() && look.feature(&run.id.feature).is_some() {
                 self.remove_worktree(look, &run.id).await;
             }
         }

@@ -3,6 +3,7 @@
 //! Only this room writes notes and journals while work goes on, and only one engine runs on a vault at a time.
 
 mod book;
+mod committed;
 mod config;
 mod error;
 mod event_loop;
@@ -26,7 +27,7 @@ pub use config::ConfigReader;
 pub use error::EngineError;
 pub use event_loop::{Engine, Options, Outcome};
 pub use execute::{InProcess, StepExecutor, StepServices};
-pub use observe::{Observation, Observer, repository_problem};
+pub use observe::{Circumstances, Observation, Observer, repository_problem};
 pub use progress::{Listener, Quiet, Said};
 pub use reader::{Seen, probe_sandbox, see};
 

@@ -8,13 +8,14 @@ use std::time::{Duration, Instant};
 use jiff::Timestamp;
 
 use super::book::date_of;
+use super::committed::{Before, Matched, Matcher};
 use super::{ConfigReader, EngineError, RunBook};
 use crate::domain::{
-    Committed, Config, ContentHash, Diagnostic, Feature, FeatureId, FeatureView, NotePath, PullRequestView,
-    RepoName, Repository, RunId, RunState, Snapshot, Status, StepKey,
+    Config, ContentHash, Diagnostic, Feature, FeatureId, FeatureView, NotePath, PullRequestView, RepoName,
+    Repository, RunId, RunState, Shared, Snapshot, Status, StepKey,
 };
 use crate::note;
-use crate::vault::{Folders, History, Scan, ScannedNote, Scanner, Vault};
+use crate::vault::{Folders, History, Scan, ScannedNote, Scanner, TextId, Vault};
 use crate::workspace::Workspace;
 
 /// What this process knows beyond the vault.
@@ -34,12 +35,32 @@ pub struct Observation {
     pub snapshot: Snapshot,
     pub scan: Scan,
     pub folders: Folders,
+    by_id: HashMap<FeatureId, usize>,
+    left_behind: HashMap<FeatureId, Vec<NotePath>>,
 }
 
 impl Observation {
     /// The view of the feature whose note lies at `path`.
     pub fn at(&self, path: &NotePath) -> Option<&FeatureView> {
-        self.snapshot.features.iter().find(|view| view.feature.path == *path)
+        let features = &self.snapshot.features;
+        features.binary_search_by(|view| view.feature.path.cmp(path)).ok().map(|at| &features[at])
+    }
+
+    /// The view of the feature with this id, the first by path where several have it.
+    pub fn feature(&self, id: &FeatureId) -> Option<&FeatureView> {
+        self.by_id.get(id).map(|at| &self.snapshot.features[*at])
+    }
+
+    /// Where the last commit has notes of this id that are gone from there on disk: moved or deleted by a human.
+    pub fn left_behind(&self, id: &FeatureId) -> &[NotePath] {
+        self.left_behind.get(id).map_or(&[], Vec::as_slice)
+    }
+
+    /// Puts fresh views of pull requests in the place of those that the look began with.
+    pub(super) fn put_pull_requests(&mut self, seen: &BTreeMap<RunId, PullRequestView>) {
+        for view in &mut self.snapshot.features {
+            view.pull_request = view.runs.last().and_then(|run| seen.get(&run.id)).cloned();
+        }
     }
 }
 
@@ -51,8 +72,16 @@ pub struct Observer {
     vault: Vault,
     scanner: Scanner,
     config: ConfigReader,
-    parsed: HashMap<NotePath, (ContentHash, Option<Status>, Feature)>,
+    parsed: HashMap<NotePath, Parsed>,
+    matcher: Matcher,
     repositories: HashMap<RepoName, (Repository, Instant, Option<String>)>,
+}
+
+/// A note's text, read.
+pub(super) struct Parsed {
+    hash: ContentHash,
+    pub text: Option<TextId>,
+    pub feature: Shared<Feature>,
 }
 
 impl Observer {
@@ -62,6 +91,7 @@ impl Observer {
             scanner: Scanner::new(vault),
             config: ConfigReader::default(),
             parsed: HashMap::new(),
+            matcher: Matcher::default(),
             repositories: HashMap::new(),
         }
     }
@@ -78,15 +108,31 @@ impl Observer {
         let folders = self.vault.folders()?;
         let mut config = self.config.read(&scan, &folders);
         config.problems.extend(scan.problems.iter().cloned());
-        let committed = CommittedNotes::read(history)?;
-        let mut features = vec![];
-        let mut parsed = HashMap::new();
-        for scanned in feature_notes(&scan, &folders) {
-            let feature = self.parse(scanned, folders.status_of(&scanned.path));
-            parsed.insert(scanned.path.clone(), (scanned.hash.clone(), feature.folder, feature.clone()));
-            features.push(view(feature, scanned, &committed, book, history, circumstances, &config, now)?);
+        self.parse(&scan, &folders);
+        let notes: Vec<(&ScannedNote, &Parsed)> =
+            feature_notes(&scan, &folders).map(|(note, _)| (note, &self.parsed[&note.path])).collect();
+        let parsed: Vec<&Parsed> = notes.iter().map(|(_, parsed)| *parsed).collect();
+        let committed = history.committed_features()?;
+        let Matched { befores, left_behind } = self.matcher.of(&parsed, &scan, &committed, history)?;
+        let mut features = Vec::with_capacity(notes.len());
+        for ((scanned, parsed), before) in notes.iter().zip(befores) {
+            features.push(view(
+                &parsed.feature,
+                scanned,
+                before,
+                book,
+                history,
+                circumstances,
+                &config,
+                now,
+            )?);
         }
-        self.parsed = parsed;
+        let mut by_id = HashMap::with_capacity(features.len());
+        for (at, view) in features.iter().enumerate() {
+            if let Some(id) = &view.feature.id {
+                by_id.entry(id.clone()).or_insert(at);
+            }
+        }
         let unusable_repos = self.unusable(&config, &features);
         let snapshot = Snapshot {
             now,
@@ -97,29 +143,40 @@ impl Observer {
             unusable_repos,
             only: circumstances.only_asked.then(|| circumstances.asked.clone()),
         };
-        Ok(Observation { snapshot, scan, folders })
+        Ok(Observation { snapshot, scan, folders, by_id, left_behind })
     }
 
-    fn parse(&self, scanned: &ScannedNote, folder: Option<Status>) -> Feature {
-        match self.parsed.get(&scanned.path) {
-            Some((hash, at, feature)) if *hash == scanned.hash && *at == folder => feature.clone(),
-            _ => note::parse_feature(&scanned.path, &scanned.text, folder),
+    /// Reads the notes that are new or other than at the last look, and forgets those that are gone.
+    fn parse(&mut self, scan: &Scan, folders: &Folders) {
+        let mut before = std::mem::take(&mut self.parsed);
+        self.parsed.reserve(before.len());
+        for (note, folder) in feature_notes(scan, folders) {
+            let known = before
+                .remove_entry(&note.path)
+                .filter(|(_, parsed)| parsed.hash == note.hash && parsed.feature.folder == Some(folder));
+            let (path, parsed) = known.unwrap_or_else(|| {
+                let feature = note::parse_feature(&note.path, &note.text, Some(folder)).into();
+                let parsed = Parsed { hash: note.hash.clone(), text: TextId::of(&note.text), feature };
+                (note.path.clone(), parsed)
+            });
+            self.parsed.insert(path, parsed);
         }
     }
 
     /// Why the repositories that waiting or running features name cannot be used.
     fn unusable(&mut self, config: &Config, features: &[FeatureView]) -> BTreeMap<RepoName, String> {
-        let wanted = features
-            .iter()
-            .filter(|view| {
-                matches!(
-                    view.feature.folder,
-                    Some(Status::New | Status::Planned | Status::InProgress | Status::Review)
-                )
-            })
-            .filter_map(|view| repository_of(&view.feature, config));
+        let at_work = features.iter().filter(|view| {
+            matches!(
+                view.feature.folder,
+                Some(Status::New | Status::Planned | Status::InProgress | Status::Review)
+            )
+        });
+        let wanted: BTreeMap<&RepoName, &Repository> = at_work
+            .filter_map(|view| repository_of(&view.feature, config))
+            .map(|repository| (&repository.name, repository))
+            .collect();
         let mut unusable = BTreeMap::new();
-        for repository in wanted {
+        for repository in wanted.into_values() {
             let fresh = self
                 .repositories
                 .get(&repository.name)
@@ -161,19 +218,21 @@ pub fn worktrees_folder(vault: &Vault, config: &Config) -> std::path::PathBuf {
     vault.root().join(if set.is_empty() { ".ado/worktrees" } else { set })
 }
 
-fn feature_notes<'a>(scan: &'a Scan, folders: &Folders) -> impl Iterator<Item = &'a ScannedNote> {
+/// The notes that lie in a status folder, with that status.
+fn feature_notes<'a>(
+    scan: &'a Scan,
+    folders: &'a Folders,
+) -> impl Iterator<Item = (&'a ScannedNote, Status)> {
     let below = format!("{}/", folders.features());
-    let statuses = folders.clone();
-    scan.notes.iter().filter(move |note| {
-        note.path.as_str().starts_with(&below) && statuses.status_of(&note.path).is_some()
-    })
+    let notes = scan.notes.iter().filter(move |note| note.path.as_str().starts_with(&below));
+    notes.filter_map(|note| Some((note, folders.status_of(&note.path)?)))
 }
 
 #[expect(clippy::too_many_arguments, reason = "one row of facts, gathered in one place")]
 fn view(
-    feature: Feature,
+    feature: &Shared<Feature>,
     scanned: &ScannedNote,
-    committed: &CommittedNotes,
+    before: Before,
     book: &RunBook,
     history: &History,
     circumstances: &Circumstances,
@@ -181,27 +240,26 @@ fn view(
     now: Timestamp,
 ) -> Result<FeatureView, EngineError> {
     let runs = feature.id.as_ref().map(|id| book.runs_of(id)).unwrap_or_default();
-    let (before, unchanged) = committed.of(&feature, scanned);
     let age = now.duration_since(scanned.modified).as_secs();
     let quiet = i64::try_from(config.settings.quiet_seconds).unwrap_or(i64::MAX);
     let run = runs.last();
     let reworked = feature.folder == Some(Status::InProgress) && run.is_some_and(|run| run.pr.is_some());
     let last_author = if feature.properties.approved == Some(true) || reworked {
-        history.last_person(&scanned.path, !unchanged)?
+        history.last_person(&scanned.path, !before.unchanged)?
     } else {
         String::new()
     };
     Ok(FeatureView {
-        committed: before,
-        settling: !unchanged && (0..quiet).contains(&age),
+        committed: before.committed,
+        settling: !before.unchanged && (0..quiet).contains(&age),
         in_flight: run.and_then(|run| circumstances.in_flight.get(&run.id)).copied(),
         pull_request: run.and_then(|run| circumstances.pull_requests.get(&run.id)).cloned(),
         waiting_since: (feature.folder == Some(Status::Planned)).then_some(scanned.modified),
         asked: feature.id.as_ref().is_some_and(|id| circumstances.asked.contains(id)),
-        edited_plan: run.and_then(|run| edited_plan(&feature, run, &scanned.text)),
+        edited_plan: run.and_then(|run| edited_plan(feature, run, &scanned.text)),
         last_author,
         runs,
-        feature,
+        feature: feature.clone(),
     })
 }
 
@@ -213,53 +271,6 @@ fn edited_plan(feature: &Feature, run: &RunState, text: &str) -> Option<String> 
     }
     let block = note::blocks(text).ok()?.into_iter().find(|block| block.name == "plan")?;
     (run.plan_text.as_deref() != Some(block.content.trim())).then(|| block.content.trim().to_owned())
-}
-
-/// The feature notes of the last commit, by path and by id.
-struct CommittedNotes {
-    by_path: HashMap<NotePath, (Option<FeatureId>, String)>,
-    by_id: HashMap<FeatureId, NotePath>,
-}
-
-impl CommittedNotes {
-    fn read(history: &History) -> Result<Self, EngineError> {
-        let mut by_path = HashMap::new();
-        let mut by_id = HashMap::new();
-        for (path, id, text) in history.committed_features()? {
-            if let Some(id) = &id {
-                by_id.insert(id.clone(), path.clone());
-            }
-            by_path.insert(path, (id, text));
-        }
-        Ok(Self { by_path, by_id })
-    }
-
-    /// What the last commit says of this feature, and whether the note's text is as committed.
-    fn of(&self, feature: &Feature, scanned: &ScannedNote) -> (Option<Committed>, bool) {
-        let same_path = self
-            .by_path
-            .get_key_value(&feature.path)
-            .filter(|(_, (id, _))| feature.id.is_none() || *id == feature.id || id.is_none());
-        let found = same_path.or_else(|| {
-            let path = self.by_id.get(feature.id.as_ref()?)?;
-            self.by_path.get_key_value(path)
-        });
-        let Some((path, (_, text))) = found else {
-            return (None, false);
-        };
-        let folder = status_folder(path);
-        if text.as_str() == &*scanned.text {
-            let status = feature.properties.status;
-            return (Some(Committed { folder, status }), true);
-        }
-        let before = note::parse_feature(path, text, folder);
-        (Some(Committed { folder, status: before.properties.status }), false)
-    }
-}
-
-/// The status of the folders above a note, nearest first.
-fn status_folder(path: &NotePath) -> Option<Status> {
-    path.folder().rsplit('/').find_map(|part| part.parse().ok())
 }
 
 /// All error diagnostics of the configuration, those that must stop a start.

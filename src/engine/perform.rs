@@ -8,7 +8,7 @@ use super::transition::{NoteChange, message};
 use super::{EngineError, Said, request};
 use crate::domain::{
     BranchName, Decision, Effect, Event, FeatureId, FeatureType, FeatureView, Gate, NotePath, RepoName,
-    RunEnd, RunId, RunState, Status, SubFeature, Triage, move_effect,
+    RunEnd, RunId, RunState, Shared, Status, SubFeature, Triage, move_effect,
 };
 use crate::note::{self, PropertyValue};
 use crate::vault::{VaultLock, create};
@@ -275,7 +275,7 @@ impl Engine {
         self.project(look, run, NoteChange::default().with(paths), &what, "split")
     }
 
-    pub(super) fn state(&self, run: &RunId) -> Result<RunState, EngineError> {
+    pub(super) fn state(&self, run: &RunId) -> Result<Shared<RunState>, EngineError> {
         self.book.state(run).ok_or_else(|| EngineError::NoSuchRun(run.to_string()))
     }
 
@@ -284,7 +284,7 @@ impl Engine {
         look: &'a Observation,
         id: &FeatureId,
     ) -> Result<&'a FeatureView, EngineError> {
-        look.snapshot.feature(id).ok_or_else(|| EngineError::NoSuchFeature(id.to_string()))
+        look.feature(id).ok_or_else(|| EngineError::NoSuchFeature(id.to_string()))
     }
 
     fn view_at<'a>(&self, look: &'a Observation, path: &NotePath) -> Result<&'a FeatureView, EngineError> {

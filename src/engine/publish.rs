@@ -161,7 +161,7 @@ impl Engine {
         run: &RunId,
         why: &str,
     ) -> Result<(), EngineError> {
-        let Some(pr) = self.state(run)?.pr else { return Ok(()) };
+        let Some(pr) = self.state(run)?.pr.clone() else { return Ok(()) };
         self.forge().close(&pr, why).await?;
         let change = NoteChange::default().with(self.note_of(&pr));
         self.project(look, run, change, "pull request closed", "closed")

@@ -11,7 +11,7 @@ impl Engine {
     /// Brings every run that a crash left between intent and commit to a clean state.
     pub(super) fn recover(&mut self, look: &Observation) -> Result<(), EngineError> {
         for run in self.book.all() {
-            if look.snapshot.feature(&run.id.feature).is_none() {
+            if look.feature(&run.id.feature).is_none() {
                 continue;
             }
             if let Some(to) = self.unfinished_move(&run) {
@@ -37,6 +37,10 @@ impl Engine {
         let journal = crate::domain::NotePath::new(format!("{}/journal.jsonl", run_note.folder()))?;
         let committed = self.history.committed_text(&journal)?.unwrap_or_default();
         let known = committed.lines().count();
+        // Records count from 1 without gaps.
+        if u64::try_from(known).is_ok_and(|known| known >= run.last_seq) {
+            return Ok(false);
+        }
         let is_write = |record: &Record| {
             matches!(
                 record.event,
@@ -51,6 +55,6 @@ impl Engine {
                     | Event::SplitInto { .. }
             )
         };
-        Ok(self.book.records(&run.id).iter().skip(known).any(is_write))
+        Ok(self.book.records(&run.id)?.iter().skip(known).any(is_write))
     }
 }

@@ -11,7 +11,7 @@ use jiff::Timestamp;
 use super::observe::Observation;
 use super::{EngineError, RunBook};
 use crate::domain::{
-    ContentHash, Event, Feature, NotePath, RunId, RunState, Spent, Status, Step, Wait, move_effect,
+    ContentHash, Event, Feature, NotePath, RunId, RunState, Shared, Spent, Status, Step, Wait, move_effect,
 };
 use crate::note::{self, EditError, PropertyValue};
 use crate::report::render;
@@ -92,7 +92,8 @@ impl Scribe<'_> {
             return Err(EngineError::HistoryBlocked(why));
         }
         let mut paths = vec![feature.path.clone()];
-        paths.extend(self.committed_elsewhere(feature)?);
+        // Where a human moved it from.
+        paths.extend(feature.id.iter().flat_map(|id| look.left_behind(id)).cloned());
         let mut of_human = paths.clone();
         of_human.extend(self.mended_with(look, feature, change)?);
         self.history.commit_human(&lock, &of_human)?;
@@ -102,7 +103,7 @@ impl Scribe<'_> {
         let state = run.and_then(|run| self.book.state(run));
         let ours = feature.id.as_ref().map(|id| Ours::of(&self.book.runs_of(id))).unwrap_or_default();
         edit(&lock, self.vault, &feature.path, |text| {
-            edited(text, feature, state.as_ref(), &ours, look.folders.runs(), change)
+            edited(text, feature, state.as_deref(), &ours, look.folders.runs(), change)
         })?;
         let mut path = feature.path.clone();
         if let Some(to) = change.to {
@@ -157,22 +158,11 @@ impl Scribe<'_> {
         Ok(())
     }
 
-    /// The path that the last commit knows the note under, when a human moved or renamed it since.
-    fn committed_elsewhere(&self, feature: &Feature) -> Result<Vec<NotePath>, EngineError> {
-        let Some(id) = &feature.id else { return Ok(vec![]) };
-        let committed = self.history.committed_features()?;
-        Ok(committed
-            .into_iter()
-            .filter(|(path, known, _)| known.as_ref() == Some(id) && *path != feature.path)
-            .map(|(path, _, _)| path)
-            .collect())
-    }
-
     /// Writes `run.md` and names every file of the run that belongs into a commit.
     fn project_run(&self, lock: &VaultLock, run: &RunId, title: &str) -> Result<Vec<NotePath>, EngineError> {
         let Some(state) = self.book.state(run) else { return Ok(vec![]) };
         let (run_note, mut paths) = self.book.files(run)?;
-        let text = render::run_note(&state, &self.book.records(run), title);
+        let text = render::run_note(&state, &self.book.records(run)?, title);
         write_projection(lock, self.vault, &run_note, &text)?;
         paths.push(run_note);
         Ok(paths)
@@ -233,10 +223,10 @@ struct Ours {
 }
 
 impl Ours {
-    fn of(runs: &[RunState]) -> Self {
+    fn of(runs: &[Shared<RunState>]) -> Self {
         Self {
             written: runs.iter().flat_map(|run| run.written.iter().cloned()).collect(),
-            spent: runs.iter().map(RunState::committed_spend).sum(),
+            spent: runs.iter().map(|run| run.committed_spend()).sum(),
         }
     }
 }

@@ -1,8 +1,10 @@
 //! Where every feature stands, as rows.
 
+use std::collections::HashMap;
+
 use serde::Serialize;
 
-use crate::domain::{Diagnostic, FeatureId, FeatureView, Plan, Snapshot, Spent, Status, Usd};
+use crate::domain::{Diagnostic, FeatureId, FeatureView, NotePath, Plan, Snapshot, Spent, Status, Usd, Wait};
 use crate::note;
 
 /// The state of the vault at a glance.
@@ -42,21 +44,22 @@ pub struct StatusRow {
 
 /// One row for each feature that is at work, waits, or is planned; ideas, done and dropped ones only when `all`.
 pub fn status(snapshot: &Snapshot, plan: &Plan, all: bool) -> Vec<StatusRow> {
+    let waits: HashMap<&NotePath, &Wait> =
+        plan.waits().map(|(decision, wait)| (&decision.path, wait)).collect();
     let mut rows: Vec<StatusRow> = snapshot
         .features
         .iter()
         .filter(|view| {
             all || !matches!(view.feature.folder, Some(Status::Ideas | Status::Done | Status::Dropped) | None)
         })
-        .map(|view| row(view, plan))
+        .map(|view| row(view, waits.get(&view.feature.path).copied()))
         .collect();
     rows.sort_by_key(|row| (row.status.map_or(9, order), row.id.as_ref().map(FeatureId::number)));
     rows
 }
 
-fn row(view: &FeatureView, plan: &Plan) -> StatusRow {
+fn row(view: &FeatureView, wait: Option<&Wait>) -> StatusRow {
     let feature = &view.feature;
-    let wait = plan.waits().find(|(decision, _)| decision.path == feature.path).map(|(_, wait)| wait);
     let run = view.live_run();
     StatusRow {
         id: feature.id.clone(),

@@ -3,11 +3,13 @@
 //! The kernel frees a lock when its process ends, so a dead holder never blocks anyone; the file's text (process id,
 //! start time, what it does) only tells people who holds it. Does not know what is written under a lock.
 
-use std::fs::{self, File, OpenOptions, TryLockError};
+use std::fs::{self, File, OpenOptions};
 use std::io::{Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 use std::thread::sleep;
 use std::time::{Duration, Instant};
+
+use fs4::{FileExt, TryLockError};
 
 use super::{Vault, VaultError};
 
@@ -64,7 +66,7 @@ impl WatchLock {
     /// Process id and purpose of the engine that works on the vault now.
     pub fn holder(vault: &Vault) -> Option<(u32, String)> {
         let mut file = File::open(vault.root().join(".ado/watch.lock")).ok()?;
-        match file.try_lock_shared() {
+        match FileExt::try_lock_shared(&file) {
             Err(TryLockError::WouldBlock) => read_holder(&mut file).or(Some((0, "unknown".to_owned()))),
             _ => None,
         }
@@ -87,7 +89,7 @@ impl Drop for WatchLock {
 /// closed what it inherited. Should this fail, the kernel frees the lock when the last process closes it.
 fn release(file: &File) {
     let _ = file.set_len(0);
-    let _ = file.unlock();
+    let _ = FileExt::unlock(file);
 }
 
 /// `.ado/`, made if missing and kept out of git.
@@ -110,7 +112,7 @@ fn take(path: &Path, wait: Duration, what: &str) -> Result<Result<File, Holder>,
     let until = Instant::now() + wait;
     let mut pause = Duration::from_millis(1);
     loop {
-        match file.try_lock() {
+        match FileExt::try_lock(&file) {
             Ok(()) => break,
             Err(TryLockError::Error(source)) => return Err(failed(source)),
             Err(TryLockError::WouldBlock) if Instant::now() >= until => {

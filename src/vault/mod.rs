@@ -4,6 +4,7 @@
 //! agent is: it reads and writes what it is told, without losing a byte that a human wrote.
 
 mod error;
+mod file;
 mod folders;
 mod foreign;
 mod history;
@@ -20,7 +21,7 @@ mod watch;
 
 pub use error::{StoreError, VaultError};
 pub use folders::Folders;
-pub use history::{CommitMessage, CommittedFeature, History, Pulled, Pushed};
+pub use history::{CommitMessage, CommittedFeatures, CommittedTexts, History, Pulled, Pushed, TextId};
 pub use journal::{Journal, all_runs, read_journal, runs_of, write_transcript};
 pub use kept::sweep_kept;
 pub use lock::{VaultLock, WatchLock};

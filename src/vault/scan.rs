@@ -3,22 +3,16 @@
 //! Does not parse notes: what a text means is the `note` room's business.
 
 use std::collections::HashMap;
-use std::fs::Metadata;
-use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 use std::sync::Arc;
-use std::time::{Duration, SystemTime};
 
 use jiff::Timestamp;
 use walkdir::{DirEntry, WalkDir};
 
+use super::file::{self, Found, Seen};
 use super::foreign::{FileKind, is_ignored_folder, kind_of, without_copy_number};
-use super::root::{into_text, read_note};
 use super::{Vault, VaultError};
 use crate::domain::{ContentHash, Diagnostic, NotePath};
-
-/// A file that changed this recently is read again even if its stat says nothing: clocks of file systems are coarse.
-const RACY: Duration = Duration::from_secs(2);
 
 /// Looks at a vault again and again, remembering what it saw.
 #[derive(Debug)]
@@ -47,23 +41,6 @@ pub struct ScannedNote {
     pub changed: bool,
 }
 
-#[derive(Debug, Clone)]
-struct Seen {
-    stat: Stat,
-    /// Whether the stat can be trusted to change with the next save.
-    settled: bool,
-    content: Result<(Arc<str>, ContentHash), Box<Diagnostic>>,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-struct Stat {
-    modified: (i64, i64),
-    changed: (i64, i64),
-    size: u64,
-    inode: u64,
-    device: u64,
-}
-
 impl Scanner {
     pub fn new(vault: &Vault) -> Self {
         Self { vault: vault.clone(), seen: HashMap::new() }
@@ -76,62 +53,72 @@ impl Scanner {
     pub fn scan(&mut self) -> Result<Scan, VaultError> {
         let root = self.vault.root().to_owned();
         let mut scan = Scan::default();
-        let mut seen = HashMap::with_capacity(self.seen.len());
+        let mut found = Vec::with_capacity(self.seen.len());
         let walk = WalkDir::new(&root).follow_links(false).into_iter();
         for entry in walk.filter_entry(|entry| entry.depth() == 0 || is_looked_into(entry)) {
             match entry {
                 Ok(entry) if entry.file_type().is_dir() => {}
-                Ok(entry) => self.look_at(&root, &entry, &mut scan, &mut seen),
+                Ok(entry) => found.extend(self.find(&root, entry, &mut scan.problems)),
                 Err(error) if error.depth() == 0 => {
                     return Err(VaultError::io("list", &root, error.into()));
                 }
                 Err(error) => scan.problems.extend(listing_problem(&root, &error)),
             }
         }
-        self.seen = seen;
+        let read = file::read_all(found);
+        self.seen = HashMap::with_capacity(read.len());
+        scan.notes.reserve(read.len());
+        for (path, seen, changed) in read {
+            match &seen.content {
+                Ok((text, hash)) => scan.notes.push(ScannedNote {
+                    path: path.clone(),
+                    text: Arc::clone(text),
+                    hash: hash.clone(),
+                    modified: seen.modified(),
+                    changed,
+                }),
+                Err(problem) => scan.problems.push(problem.as_ref().clone()),
+            }
+            self.seen.insert(path, seen);
+        }
         scan.notes.sort_by(|one, other| one.path.cmp(&other.path));
         set_numbered_copies_aside(&mut scan);
         scan.problems.sort_by(|one, other| (&one.path, &one.code).cmp(&(&other.path, &other.code)));
         Ok(scan)
     }
 
-    fn look_at(
-        &mut self,
-        root: &Path,
-        entry: &DirEntry,
-        scan: &mut Scan,
-        seen: &mut HashMap<NotePath, Seen>,
-    ) {
+    /// The note that an entry is, with what is remembered of it; `None` where it is no note to act on.
+    fn find(&mut self, root: &Path, entry: DirEntry, problems: &mut Vec<Diagnostic>) -> Option<Found> {
         let Some(name) = entry.file_name().to_str() else {
             if entry.path().extension().is_some_and(|extension| extension == "md") {
-                scan.problems.push(Diagnostic::error(
+                problems.push(Diagnostic::error(
                     "file-name",
                     format!("the name of `{}` is not UTF-8", entry.path().to_string_lossy()),
                     "rename the file",
                 ));
             }
-            return;
+            return None;
         };
         let kind = kind_of(name);
         if kind == FileKind::Other && !entry.path_is_symlink() {
-            return;
+            return None;
         }
         let Some(path) = note_path(root, entry.path()) else {
             if kind != FileKind::Other {
-                scan.problems.push(Diagnostic::error(
+                problems.push(Diagnostic::error(
                     "file-name",
                     format!("`{}` is not a usable name in a vault", entry.path().to_string_lossy()),
                     "rename the file",
                 ));
             }
-            return;
+            return None;
         };
         if entry.path_is_symlink() {
-            scan.problems.extend(link_problem(&self.vault, &path));
-            return;
+            problems.extend(link_problem(&self.vault, &path));
+            return None;
         }
         if let FileKind::ConflictCopy(maker) = kind {
-            scan.problems.push(
+            problems.push(
                 Diagnostic::warning(
                     "conflict-copy",
                     format!("`{name}` is a conflict copy made by {maker}; it is left alone"),
@@ -139,67 +126,17 @@ impl Scanner {
                 )
                 .in_note(&path),
             );
-            return;
+            return None;
         }
-        let Ok(metadata) = entry.metadata() else { return };
-        if !metadata.is_file() {
-            scan.problems.push(
+        if !entry.file_type().is_file() {
+            problems.push(
                 Diagnostic::error("not-a-file", format!("`{path}` is not a regular file"), "remove it")
                     .in_note(&path),
             );
-            return;
+            return None;
         }
         let before = self.seen.remove(&path);
-        let now = self.read(&path, entry.path(), &metadata, before.as_ref());
-        let Some(now) = now else { return };
-        match &now.content {
-            Ok((text, hash)) => scan.notes.push(ScannedNote {
-                path: path.clone(),
-                text: Arc::clone(text),
-                hash: hash.clone(),
-                modified: modified(&metadata),
-                changed: !matches!(&before, Some(Seen { content: Ok((_, old)), .. }) if old == hash),
-            }),
-            Err(problem) => scan.problems.push(problem.as_ref().clone()),
-        }
-        seen.insert(path, now);
-    }
-
-    /// What the file holds; from memory when its stat is the same. `None` when it is gone.
-    fn read(
-        &self,
-        path: &NotePath,
-        absolute: &Path,
-        metadata: &Metadata,
-        before: Option<&Seen>,
-    ) -> Option<Seen> {
-        let stat = Stat::of(metadata);
-        if let Some(before) = before
-            && before.stat == stat
-            && before.settled
-        {
-            return Some(before.clone());
-        }
-        let started = SystemTime::now();
-        let read = read_note(path.as_str(), absolute)
-            .and_then(|(metadata, bytes)| Ok((metadata, into_text(path.as_str(), bytes)?)));
-        Some(match read {
-            Ok((metadata, text)) => {
-                let hash = ContentHash::of(&text);
-                let text = match before.map(|seen| &seen.content) {
-                    Some(Ok((old, old_hash))) if *old_hash == hash => Arc::clone(old),
-                    _ => Arc::from(text),
-                };
-                let stat = Stat::of(&metadata);
-                Seen { stat, settled: stat.is_older_than(started), content: Ok((text, hash)) }
-            }
-            Err(VaultError::Missing { .. }) => return None,
-            Err(error) => Seen {
-                stat,
-                settled: stat.is_older_than(started),
-                content: Err(Box::new(file_problem(path, &error))),
-            },
-        })
+        Some(Found { path, absolute: entry.into_path(), before })
     }
 }
 
@@ -208,24 +145,16 @@ impl Scan {
     pub fn note(&self, path: &NotePath) -> Option<&ScannedNote> {
         self.notes.binary_search_by(|note| note.path.cmp(path)).ok().map(|at| &self.notes[at])
     }
-}
 
-impl Stat {
-    fn of(metadata: &Metadata) -> Self {
-        Self {
-            modified: (metadata.mtime(), metadata.mtime_nsec()),
-            changed: (metadata.ctime(), metadata.ctime_nsec()),
-            size: metadata.size(),
-            inode: metadata.ino(),
-            device: metadata.dev(),
-        }
-    }
-
-    fn is_older_than(&self, moment: SystemTime) -> bool {
-        let newest = self.modified.max(self.changed);
-        let seconds = u64::try_from(newest.0).unwrap_or(0);
-        let newest = SystemTime::UNIX_EPOCH + Duration::from_secs(seconds);
-        moment.duration_since(newest).is_ok_and(|age| age > RACY)
+    /// The notes right in `folder`, not those in folders below it.
+    pub fn in_folder(&self, folder: &str) -> impl Iterator<Item = &ScannedNote> + use<'_> {
+        let below = format!("{folder}/");
+        let from = self.notes.partition_point(|note| note.path.as_str() < below.as_str());
+        let own = below.len();
+        self.notes[from..]
+            .iter()
+            .take_while(move |note| note.path.as_str().starts_with(&below))
+            .filter(move |note| !note.path.as_str()[own..].contains('/'))
     }
 }
 
@@ -235,22 +164,6 @@ fn is_looked_into(entry: &DirEntry) -> bool {
 
 fn note_path(root: &Path, absolute: &Path) -> Option<NotePath> {
     NotePath::new(absolute.strip_prefix(root).ok()?.to_str()?).ok()
-}
-
-fn modified(metadata: &Metadata) -> Timestamp {
-    let nanos = i32::try_from(metadata.mtime_nsec()).unwrap_or(0);
-    Timestamp::new(metadata.mtime(), nanos).unwrap_or(Timestamp::UNIX_EPOCH)
-}
-
-fn file_problem(path: &NotePath, error: &VaultError) -> Diagnostic {
-    let (code, remedy) = match error {
-        VaultError::TooLarge { .. } => ("note-too-large", "split the note"),
-        VaultError::NotText { .. } => ("not-utf8", "save the note as UTF-8"),
-        VaultError::NotAFile { .. } => ("not-a-file", "remove it"),
-        _ => ("unreadable", "make the file readable for this user"),
-    };
-    let cause = std::error::Error::source(error).map(|source| format!(": {source}")).unwrap_or_default();
-    Diagnostic::error(code, format!("{error}{cause}"), remedy).in_note(path)
 }
 
 fn link_problem(vault: &Vault, path: &NotePath) -> Option<Diagnostic> {

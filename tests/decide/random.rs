@@ -117,7 +117,7 @@ fn feature() -> impl Strategy<Value = FeatureView> {
             let (approved, priority, settling, asked) = human;
             let mut view = note(&format!("FR-00{number}"), Status::Planned);
             if let (Some(events), false) = (events, nameless) {
-                view.runs = vec![run(view.feature.id.clone().unwrap(), events)];
+                view.runs = vec![run(view.feature.id.clone().unwrap(), events).into()];
             }
             if nameless {
                 view.feature.id = None;

@@ -108,7 +108,7 @@ impl World {
         let seq = records.len() as u64 + 1;
         records.push(Record { v: JOURNAL_VERSION, seq, at: self.snapshot.now, event });
         self.snapshot.features[0].runs =
-            self.records.values().map(|records| RunState::fold(records).unwrap()).collect();
+            self.records.values().map(|records| RunState::fold(records).unwrap().into()).collect();
     }
 
     pub(crate) fn go(&mut self, run: &RunId, to: Status) {
@@ -250,7 +250,8 @@ pub(crate) fn note(id: &str, status: Status) -> FeatureView {
             brief,
             blocks: BTreeMap::new(),
             diagnostics: vec![],
-        },
+        }
+        .into(),
         committed: Some(Committed { folder: Some(status), status: Some(status) }),
         settling: false,
         runs: vec![],

@@ -3,5 +3,4 @@
 
 mod place;
 mod recording;
-mod rows;
 mod specify;

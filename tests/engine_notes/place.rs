@@ -113,12 +113,13 @@ impl Place {
 
     pub fn run(&self, number: u32) -> RunState {
         let runs = self.book().runs_of(&"FR-001".parse().unwrap());
-        runs.into_iter().find(|run| run.id.number == number).unwrap()
+        let run = runs.into_iter().find(|run| run.id.number == number);
+        RunState::clone(&run.unwrap())
     }
 
     /// Steps begun in a run, in order.
     pub fn steps(&self, number: u32) -> Vec<String> {
-        let records = self.book().records(&self.run(number).id);
+        let records = self.book().records(&self.run(number).id).unwrap();
         let begun = records.iter().filter_map(|record| match &record.event {
             Event::StepStarted { key, .. } => Some(key.to_string()),
             _ => None,
@@ -131,14 +132,6 @@ impl Place {
         let text = self.read(&format!("60_runs/FR-001/{number}/transcript/call-0001.jsonl"));
         let call: Value = serde_json::from_str(text.lines().next().unwrap()).unwrap();
         call["request"]["messages"][0]["text"].as_str().unwrap().to_owned()
-    }
-
-    /// The text of the only pull request.
-    pub fn pull_request(&self) -> String {
-        let notes = std::fs::read_dir(self.at("80_pull_requests")).unwrap().map(|entry| entry.unwrap());
-        let mut names = notes.map(|entry| entry.file_name().into_string().unwrap());
-        let name = names.find(|name| name.starts_with("PR-")).unwrap();
-        self.read(&format!("80_pull_requests/{name}"))
     }
 
     pub fn cli(&self, arguments: &[&str]) -> String {

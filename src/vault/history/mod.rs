@@ -13,6 +13,6 @@ mod repository;
 mod sign;
 
 pub use message::CommitMessage;
-pub use read::CommittedFeature;
+pub use read::{CommittedFeatures, CommittedTexts, TextId};
 pub use remote::{Pulled, Pushed};
 pub use repository::History;

@@ -1,4 +1,4 @@
-//! What the last commit says: a note's text, all feature notes, who changed a note last.
+//! What the last commit says: where feature notes lie and with which text, who changed a note last.
 
 use std::collections::HashMap;
 use std::sync::{Arc, PoisonError};
@@ -8,21 +8,58 @@ use git2::{ObjectType, Oid, Repository, Signature, Sort, TreeWalkMode, TreeWalkR
 use super::super::VaultError;
 use super::commit::{OWN_MAIL, human};
 use super::repository::{History, entry_at};
-use crate::domain::{FeatureId, NotePath, without_number};
+use crate::domain::{NotePath, without_number};
 use crate::note;
 
-/// A note of the features folder at HEAD: its path, its id if it has one, its text.
-pub type CommittedFeature = (NotePath, Option<FeatureId>, String);
+/// A text by the name that git has for it: texts with the same name are the same.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct TextId(Oid);
+
+/// The notes of the features folder at HEAD.
+#[derive(Debug, Default)]
+pub struct CommittedFeatures {
+    /// Where and which the features folder is.
+    tree: Option<(String, Oid)>,
+    texts: HashMap<NotePath, TextId>,
+}
+
+/// Reads texts of the last commits.
+pub struct CommittedTexts(Repository);
 
 /// Commits that are looked through for a note's last author.
 const AUTHOR_WALK: usize = 5_000;
 
-/// Notes of the last features tree by blob, and the list made of them.
-#[derive(Debug, Default)]
-pub(super) struct Cache {
-    tree: Option<Oid>,
-    features: Vec<CommittedFeature>,
-    parsed: HashMap<Oid, (Option<FeatureId>, Arc<str>)>,
+impl TextId {
+    /// `None` only where git itself fails.
+    pub fn of(text: &str) -> Option<Self> {
+        Oid::hash_object(ObjectType::Blob, text.as_bytes()).ok().map(Self)
+    }
+}
+
+impl CommittedFeatures {
+    /// The text of the note at `path`; `None` where the commit has no such note.
+    pub fn text_at(&self, path: &NotePath) -> Option<TextId> {
+        self.texts.get(path).copied()
+    }
+
+    /// All notes in no order.
+    pub fn iter(&self) -> impl Iterator<Item = (&NotePath, TextId)> {
+        self.texts.iter().map(|(path, text)| (path, *text))
+    }
+
+    pub fn len(&self) -> usize {
+        self.texts.len()
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.texts.is_empty()
+    }
+}
+
+impl CommittedTexts {
+    pub fn read(&self, text: TextId) -> Result<String, VaultError> {
+        text_of(&self.0, text.0)
+    }
 }
 
 /// `Name <mail>`.
@@ -44,42 +81,34 @@ impl History {
         text_of(&repository, entry.id()).map(Some)
     }
 
-    /// All notes below the features folder at HEAD, sorted by path. Costs nothing while that folder stays the same.
-    pub fn committed_features(&self) -> Result<Vec<CommittedFeature>, VaultError> {
+    /// All notes below the features folder at HEAD. While that folder stays the same, it is the same value again.
+    pub fn committed_features(&self) -> Result<Arc<CommittedFeatures>, VaultError> {
         let repository = self.repository()?;
-        let Some((folder, tree)) = self.features_tree(&repository)? else { return Ok(Vec::new()) };
-        let mut cache = self.cache.lock().unwrap_or_else(PoisonError::into_inner);
-        if cache.tree == Some(tree.id()) {
-            return Ok(cache.features.clone());
+        let Some((folder, tree)) = self.features_tree(&repository)? else { return Ok(Arc::default()) };
+        let version = Some((folder.clone(), tree.id()));
+        let mut last = self.committed.lock().unwrap_or_else(PoisonError::into_inner);
+        if last.tree == version {
+            return Ok(Arc::clone(&last));
         }
-        let mut found: Vec<(NotePath, Oid)> = Vec::new();
+        let mut texts = HashMap::with_capacity(last.texts.len());
         tree.walk(TreeWalkMode::PreOrder, |parent, entry| {
             let name = entry.name().unwrap_or_default();
             if entry.kind() == Some(ObjectType::Blob)
                 && name.ends_with(".md")
                 && let Ok(path) = NotePath::new(format!("{folder}/{parent}{name}"))
             {
-                found.push((path, entry.id()));
+                texts.insert(path, TextId(entry.id()));
             }
             TreeWalkResult::Ok
         })
         .map_err(|error| VaultError::git("read the last commit", error))?;
-        let mut parsed = HashMap::with_capacity(found.len());
-        let mut features = Vec::with_capacity(found.len());
-        for (path, blob) in found {
-            let known = match cache.parsed.get(&blob) {
-                Some(known) => known.clone(),
-                None => {
-                    let text: Arc<str> = text_of(&repository, blob)?.into();
-                    (id_of(&text), text)
-                }
-            };
-            features.push((path, known.0.clone(), known.1.to_string()));
-            parsed.insert(blob, known);
-        }
-        features.sort_by(|one, other| one.0.cmp(&other.0));
-        *cache = Cache { tree: Some(tree.id()), features: features.clone(), parsed };
-        Ok(features)
+        *last = Arc::new(CommittedFeatures { tree: version, texts });
+        Ok(Arc::clone(&last))
+    }
+
+    /// For reading what [`History::committed_features`] names.
+    pub fn committed_texts(&self) -> Result<CommittedTexts, VaultError> {
+        self.repository().map(CommittedTexts)
     }
 
     /// `Name <mail>` of the author of the last commit that changed the note. Looks back over 5,000 commits.
@@ -158,8 +187,4 @@ impl History {
 fn text_of(repository: &Repository, blob: Oid) -> Result<String, VaultError> {
     let blob = repository.find_blob(blob).map_err(|error| VaultError::git("read the last commit", error))?;
     Ok(String::from_utf8_lossy(blob.content()).into_owned())
-}
-
-fn id_of(text: &str) -> Option<FeatureId> {
-    note::properties(text).ok()?.get("id")?.as_str()?.parse().ok()
 }

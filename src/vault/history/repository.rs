@@ -1,13 +1,13 @@
 //! The repository that the vault lies in, and whether a commit can be made in it now.
 
 use std::path::{Path, PathBuf};
-use std::sync::Mutex;
+use std::sync::{Arc, Mutex};
 use std::time::SystemTime;
 
 use git2::{ErrorCode, Oid, Repository, RepositoryState};
 
 use super::super::{Vault, VaultError};
-use super::read::Cache;
+use super::read::CommittedFeatures;
 use crate::domain::NotePath;
 
 /// The vault's git history. Every call opens the repository anew, so that what other programs do to it is seen.
@@ -18,7 +18,8 @@ pub struct History {
     pub(super) work_dir: PathBuf,
     /// The vault's folder within the repository, with a `/` at its end; empty when it is the root.
     prefix: String,
-    pub(super) cache: Mutex<Cache>,
+    /// As last seen.
+    pub(super) committed: Mutex<Arc<CommittedFeatures>>,
 }
 
 /// Where HEAD points: a branch, which may have no commit yet.
@@ -57,7 +58,7 @@ impl History {
             git_dir: repository.path().to_owned(),
             prefix: if inside.is_empty() { String::new() } else { format!("{inside}/") },
             work_dir,
-            cache: Mutex::default(),
+            committed: Mutex::default(),
         };
         history.repair_index(&repository)?;
         Ok(history)

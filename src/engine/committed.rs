@@ -1,0 +1,150 @@
+//! What the last commit says of each feature note: found by the note's path, or by its id where a human moved it.
+//!
+//! Texts are compared by their names in git, so that only those are read which differ from what is on disk.
+
+use std::collections::HashMap;
+
+use super::EngineError;
+use super::observe::Parsed;
+use crate::domain::{Committed, FeatureId, NotePath, Status};
+use crate::note;
+use crate::vault::{CommittedFeatures, CommittedTexts, History, Scan, TextId};
+
+/// What the last commit says of the notes of one look.
+pub(super) struct Matched {
+    /// In the order of the notes.
+    pub befores: Vec<Before>,
+    /// Committed paths by the id that they held and hold no longer.
+    pub left_behind: HashMap<FeatureId, Vec<NotePath>>,
+}
+
+/// One note's feature as the last commit has it.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(super) struct Before {
+    /// `None` where the commit has no such feature.
+    pub committed: Option<Committed>,
+    /// Whether the note's text is as committed, wherever the note lies.
+    pub unchanged: bool,
+}
+
+/// Matches notes with the last commit again and again; remembers what it had to read.
+#[derive(Default)]
+pub(super) struct Matcher {
+    read: HashMap<TextId, Said>,
+}
+
+/// What a committed text says.
+#[derive(Clone)]
+struct Said {
+    id: Option<FeatureId>,
+    status: Option<Status>,
+}
+
+impl Matcher {
+    /// Matches every feature note of a scan.
+    pub(super) fn of(
+        &mut self,
+        notes: &[&Parsed],
+        scan: &Scan,
+        committed: &CommittedFeatures,
+        history: &History,
+    ) -> Result<Matched, EngineError> {
+        let mut reader = Reader { known: &self.read, used: HashMap::new(), texts: None, history };
+        let mut left_behind: HashMap<FeatureId, Vec<NotePath>> = HashMap::new();
+        let mut befores = Vec::with_capacity(notes.len());
+        for note in notes {
+            befores.push(reader.by_path(note, committed, &mut left_behind)?);
+        }
+        let present = scan.notes.iter().filter(|note| committed.text_at(&note.path).is_some()).count();
+        if present < committed.len() {
+            for (path, text) in committed.iter().filter(|(path, _)| scan.note(path).is_none()) {
+                if let Some(id) = reader.read(path, text)?.id {
+                    left_behind.entry(id).or_default().push(path.clone());
+                }
+            }
+            left_behind.values_mut().for_each(|paths| paths.sort());
+        }
+        let mut matched = Vec::with_capacity(notes.len());
+        for (note, before) in notes.iter().zip(befores) {
+            matched.push(match before {
+                Some(before) => before,
+                None => reader.by_id(note, committed, &left_behind)?,
+            });
+        }
+        self.read = reader.used;
+        Ok(Matched { befores: matched, left_behind })
+    }
+}
+
+struct Reader<'a> {
+    known: &'a HashMap<TextId, Said>,
+    used: HashMap<TextId, Said>,
+    texts: Option<CommittedTexts>,
+    history: &'a History,
+}
+
+impl Reader<'_> {
+    /// `None` where the commit has nothing at this path, or another feature, which then is left behind.
+    fn by_path(
+        &mut self,
+        note: &Parsed,
+        committed: &CommittedFeatures,
+        left_behind: &mut HashMap<FeatureId, Vec<NotePath>>,
+    ) -> Result<Option<Before>, EngineError> {
+        let path = &note.feature.path;
+        let Some(text) = committed.text_at(path) else { return Ok(None) };
+        if note.text == Some(text) {
+            return Ok(Some(before(path, note.feature.properties.status, true)));
+        }
+        let said = self.read(path, text)?;
+        if let (Some(was), Some(is)) = (&said.id, &note.feature.id)
+            && was != is
+        {
+            left_behind.entry(was.clone()).or_default().push(path.clone());
+            return Ok(None);
+        }
+        Ok(Some(before(path, said.status, false)))
+    }
+
+    /// The last place by path that the commit has the feature at and the disk has not.
+    fn by_id(
+        &mut self,
+        note: &Parsed,
+        committed: &CommittedFeatures,
+        left_behind: &HashMap<FeatureId, Vec<NotePath>>,
+    ) -> Result<Before, EngineError> {
+        let places = note.feature.id.as_ref().and_then(|id| left_behind.get(id));
+        let place = places.and_then(|places| places.last());
+        let Some((path, text)) = place.and_then(|path| Some((path, committed.text_at(path)?))) else {
+            return Ok(Before::default());
+        };
+        let unchanged = note.text == Some(text);
+        let status = if unchanged { note.feature.properties.status } else { self.read(path, text)?.status };
+        Ok(before(path, status, unchanged))
+    }
+
+    fn read(&mut self, path: &NotePath, text: TextId) -> Result<Said, EngineError> {
+        if let Some(said) = self.used.get(&text).or_else(|| self.known.get(&text)) {
+            let said = said.clone();
+            self.used.insert(text, said.clone());
+            return Ok(said);
+        }
+        let texts = match &self.texts {
+            Some(texts) => texts,
+            None => self.texts.insert(self.history.committed_texts()?),
+        };
+        let feature = note::parse_feature(path, &texts.read(text)?, status_folder(path));
+        let said = Said { id: feature.id, status: feature.properties.status };
+        self.used.insert(text, said.clone());
+        Ok(said)
+    }
+}
+
+fn before(path: &NotePath, status: Option<Status>, unchanged: bool) -> Before {
+    Before { committed: Some(Committed { folder: status_folder(path), status }), unchanged }
+}
+
+/// The status of the folders above a note, nearest first.
+fn status_folder(path: &NotePath) -> Option<Status> {
+    path.folder().rsplit('/').find_map(|part| part.parse().ok())
+}
