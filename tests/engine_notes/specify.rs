@@ -1,6 +1,6 @@
 //! A rough note is given a draft, a human corrects it and moves it on, and the corrected draft is what is built.
 
-use ado_vault::domain::{RunEnd, Status};
+use ado_vault::domain::{Event, RunEnd, RunId, Status};
 use ado_vault::engine::Outcome;
 use serde_json::json;
 
@@ -117,4 +117,29 @@ fn a_writer_that_gives_no_draft_is_stopped_with_its_reason_in_the_note() {
     let note = place.read(&format!("10_features/02_new/{NOTE}"));
     assert!(note.contains("step failed") && note.contains("no reply for step `specify/1`"), "{note}");
     assert_eq!(place.view().live_run().unwrap().status, Status::New);
+}
+
+#[test]
+fn a_crash_right_after_the_start_costs_no_second_run_and_no_move() {
+    let place = Place::new(ROUGH);
+    place.answers(&drafted());
+    let run = RunId { feature: "FR-001".parse().unwrap(), number: 1 };
+    let started = Event::Started {
+        run: run.clone(),
+        repo: "textstat".parse().unwrap(),
+        branch: "agent/ado/feature/FR-001-greet".parse().unwrap(),
+        target_branch: "main".parse().unwrap(),
+        request: place.view().feature.request_hash(),
+        reason: "ticked".into(),
+        version: "0".into(),
+        sandboxed: false,
+        from: Some(Status::New),
+    };
+    place.book().begin(&run, started).unwrap();
+    assert_eq!(place.work(), Outcome::WaitsForHuman);
+    let view = place.view();
+    assert_eq!((view.feature.folder, view.runs.len()), (Some(Status::New), 1));
+    assert_eq!(view.runs[0].ended.as_ref().unwrap().0, RunEnd::Specified);
+    assert_eq!(view.feature.properties.specify, None);
+    assert!(view.feature.blocks.contains_key("spec"));
 }
