@@ -38,6 +38,11 @@ pub(super) fn suffix(role: Role, format: EditFormat) -> String {
     }
 }
 
+/// Stands above the rows that agents leave.
+pub(super) const FOR_PEOPLE: &str = "## Done by people
+
+People do these parts of the request themselves. Do not plan, do or change them, and do not count them as missing:";
+
 fn result(role: Role) -> &'static str {
     match role {
         Role::Planner => "the plan",

@@ -91,6 +91,11 @@ impl<'a> Talk<'a> {
                 prompt.push_str(&format!("\n\n## {head}\n\n{part}"));
             }
         }
+        let rows: Vec<String> = job.request.feature.for_people.iter().map(|row| format!("- {row}")).collect();
+        if !rows.is_empty() {
+            let rows = fence.wrap(1, "rows of the feature note", &rows.join("\n"), (room / 8).max(400));
+            prompt.push_str(&format!("\n\n{}\n\n{rows}", contract::FOR_PEOPLE));
+        }
         let mut only = None;
         if format != EditFormat::Tools {
             let shown = shown::shown(job, toolbox.worktree, fence, room / 2);

@@ -44,9 +44,14 @@ impl<'a> Gatekeeper<'a> {
             Ok(repository) => repository.name.clone(),
             Err(next) => return next,
         };
-        self.dependency(view).or_else(|| self.budget(view)).or_else(|| self.staff(view)).unwrap_or_else(
-            || Next::Ready { repo, reason: "planned, nothing is missing, and a place is free".to_owned() },
-        )
+        self.dependency(view)
+            .or_else(|| rows_of_people(view))
+            .or_else(|| self.budget(view))
+            .or_else(|| self.staff(view))
+            .unwrap_or_else(|| Next::Ready {
+                repo,
+                reason: "planned, nothing is missing, and a place is free".to_owned(),
+            })
     }
 
     /// The same for a note in `new` that is to be specified; `None` where no draft is wanted.
@@ -114,6 +119,24 @@ impl<'a> Gatekeeper<'a> {
         let (tier, strategy) = complexity::route(&view.feature, &self.snapshot.config, None);
         staff(&self.snapshot.config, strategy, tier).err().map(|missing| ask_for(&missing))
     }
+}
+
+/// A person's row in an earlier phase than rows of agents is done first.
+fn rows_of_people(view: &FeatureView) -> Option<Next> {
+    let mut rows = view.feature.sections.rows_awaited().map(|(phase, row)| {
+        let name = plain(&row.name().replace('`', ""));
+        (format!("phase {} row `{name}`", phase.number), plain(row.owner.trim()))
+    });
+    let (first, owner) = rows.next()?;
+    let all: Vec<String> = std::iter::once((&*first, &*owner))
+        .map(|(row, owner)| format!("{row} ({owner})"))
+        .chain(rows.map(|(row, owner)| format!("{row} ({owner})")))
+        .collect();
+    Some(Next::ask(
+        &format!("{first} is yours"),
+        format!("rows that people own come before work of agents: {}", plain(&all.join(", "))),
+        "do them and set their `Status` to `done`, or empty their `Owner` to leave them to agents",
+    ))
 }
 
 /// Whether the command line lets this feature be worked on.

@@ -163,6 +163,11 @@ impl PhaseRow {
     pub fn is_done(&self) -> bool {
         matches!(self.status.trim().to_lowercase().as_str(), "done" | "✅" | "x" | "complete" | "completed")
     }
+
+    /// What the row is about: its item, else its details.
+    pub fn name(&self) -> &str {
+        if self.item.trim().is_empty() { self.details.trim() } else { self.item.trim() }
+    }
 }
 
 /// A `## Phase N: title` section.
@@ -200,6 +205,24 @@ pub struct Sections {
     pub requirements: Vec<String>,
     pub notes: String,
     pub other: String,
+}
+
+impl Sections {
+    /// Rows of phases that a person owns and has not done, in order.
+    pub fn rows_of_people(&self) -> impl Iterator<Item = (&Phase, &PhaseRow)> {
+        self.undone().filter(|(_, row)| !row.is_for_agents())
+    }
+
+    /// Those of them that stand in an earlier phase than a row that agents have yet to do.
+    pub fn rows_awaited(&self) -> impl Iterator<Item = (&Phase, &PhaseRow)> {
+        let last = self.undone().filter(|(_, row)| row.is_for_agents()).map(|(phase, _)| phase.number).max();
+        self.rows_of_people().filter(move |(phase, _)| last.is_some_and(|last| phase.number < last))
+    }
+
+    fn undone(&self) -> impl Iterator<Item = (&Phase, &PhaseRow)> {
+        let rows = self.phases.iter().flat_map(|phase| phase.rows.iter().map(move |row| (phase, row)));
+        rows.filter(|(_, row)| !row.is_done())
+    }
 }
 
 /// A feature note, read. Parsing never fails: what could not be read is in `diagnostics`.

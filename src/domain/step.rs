@@ -88,6 +88,9 @@ pub struct FeatureBrief {
     /// The note's body without ado's blocks.
     pub body: String,
     pub criteria: Vec<Criterion>,
+    /// Rows of the note's phases that people do, one line each: agents leave them.
+    #[serde(default)]
+    pub for_people: Vec<String>,
 }
 
 /// Why the coder is called again.

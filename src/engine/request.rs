@@ -5,7 +5,7 @@ use super::observe::{repository_of, worktrees_folder};
 use crate::decide;
 use crate::domain::{
     AgentConfig, BranchName, Caps, Config, Diagnostic, FeatureBrief, FeatureView, Instruction, ModelConfig,
-    RunState, Spent, StepKey, StepRequest,
+    Phase, PhaseRow, RunState, Sections, Spent, StepKey, StepRequest,
 };
 use crate::vault::Vault;
 
@@ -43,6 +43,7 @@ pub fn step_request(
             kind: feature.kind(),
             body: brief(view, run),
             criteria: feature.sections.criteria.clone(),
+            for_people: for_people(&feature.sections),
         },
         repository: repository.clone(),
         branch: run.branch.clone(),
@@ -72,6 +73,15 @@ fn brief(view: &FeatureView, run: &RunState) -> String {
         Some(plan) => format!("{}\n\n## Plan as approved\n\n{plan}\n", view.feature.brief),
         None => view.feature.brief.clone(),
     }
+}
+
+fn for_people(sections: &Sections) -> Vec<String> {
+    let line = |(phase, row): (&Phase, &PhaseRow)| {
+        let details = if row.item.trim().is_empty() { "" } else { row.details.trim() };
+        let detail = if details.is_empty() { String::new() } else { format!(": {details}") };
+        format!("phase {}, {}{detail} (done by {})", phase.number, row.name(), row.owner.trim())
+    };
+    sections.rows_of_people().map(line).collect()
 }
 
 fn with_models(

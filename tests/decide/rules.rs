@@ -297,6 +297,47 @@ fn a_note_moved_by_hand_into_work_is_not_touched() {
 }
 
 #[test]
+fn a_persons_row_before_work_of_agents_is_waited_for_and_a_later_one_is_not() {
+    let phase = |number, rows: &[(&str, &str, &str)]| Phase {
+        number,
+        title: String::new(),
+        goal: String::new(),
+        rows: rows
+            .iter()
+            .map(|(item, owner, status)| PhaseRow {
+                item: (*item).into(),
+                details: String::new(),
+                owner: (*owner).into(),
+                status: (*status).into(),
+            })
+            .collect(),
+    };
+    let with = |phases| {
+        let mut view = note("FR-001", Status::Planned);
+        view.feature.sections.phases = phases;
+        vault(vec![view])
+    };
+    let wait = waits(
+        &with(vec![
+            phase(1, &[("`logo.svg`", "Ann", "—"), ("`a.rs`", "", ""), ("Words", "Bob", "open")]),
+            phase(2, &[("`b.rs`", "ado", "")]),
+        ]),
+        0,
+    );
+    assert_eq!(wait.on, "human: phase 1 row `logo.svg` is yours");
+    assert!(wait.why.ends_with("phase 1 row `logo.svg` (Ann), phase 1 row `Words` (Bob)"), "{}", wait.why);
+    assert!(wait.needs_human);
+    for phases in [
+        vec![phase(1, &[("`logo.svg`", "Ann", "Done")]), phase(2, &[("`b.rs`", "", "")])],
+        vec![phase(1, &[("`b.rs`", "", ""), ("`logo.svg`", "Ann", "")])],
+        vec![phase(1, &[("`b.rs`", "", "")]), phase(2, &[("`logo.svg`", "Ann", "")])],
+        vec![phase(1, &[("`logo.svg`", "Ann", "")]), phase(2, &[("`b.rs`", "", "done")])],
+    ] {
+        assert_eq!(started(&with(phases.clone())), ["FR-001/1"], "{phases:?}");
+    }
+}
+
+#[test]
 fn problems_of_the_vault_are_passed_on_and_stop_nothing() {
     let mut snapshot = vault(vec![note("FR-001", Status::Planned)]);
     snapshot.config.problems = vec![Diagnostic::error("bad-settings", "unreadable", "mend it")];

@@ -3,4 +3,5 @@
 
 mod place;
 mod recording;
+mod rows;
 mod specify;

@@ -134,6 +134,14 @@ impl Place {
         call["request"]["messages"][0]["text"].as_str().unwrap().to_owned()
     }
 
+    /// The text of the only pull request.
+    pub fn pull_request(&self) -> String {
+        let notes = std::fs::read_dir(self.at("80_pull_requests")).unwrap().map(|entry| entry.unwrap());
+        let mut names = notes.map(|entry| entry.file_name().into_string().unwrap());
+        let name = names.find(|name| name.starts_with("PR-")).unwrap();
+        self.read(&format!("80_pull_requests/{name}"))
+    }
+
     pub fn cli(&self, arguments: &[&str]) -> String {
         let output = std::process::Command::new(env!("CARGO_BIN_EXE_ado-vault"))
             .args(arguments)

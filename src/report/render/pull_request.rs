@@ -2,7 +2,7 @@
 
 use super::markdown::{block, cell, code, code_cell, inline, or_dash, table, with_detail};
 use super::{blocks, words};
-use crate::domain::{Feature, RunState};
+use crate::domain::{Feature, Phase, PhaseRow, RunState};
 use crate::note::plain;
 
 /// Longest title, in characters: forges cut longer ones.
@@ -18,7 +18,7 @@ pub fn pull_request_title(feature: &Feature) -> String {
     }
 }
 
-/// The description: what, why, criteria with evidence, checks, review, risks, rollback, cost, link to the feature.
+/// The description: what, why, criteria with evidence, what is left for people, checks, review, risks, rollback, cost, link to the feature.
 pub fn pull_request_body(feature: &Feature, state: &RunState) -> String {
     let mut text = String::new();
     let mut section = |title: &str, lines: Vec<String>| {
@@ -32,6 +32,7 @@ pub fn pull_request_body(feature: &Feature, state: &RunState) -> String {
     section("What", what(state));
     section("Why", why(feature));
     section("Acceptance criteria", criteria(feature, state));
+    section("Left for people", for_people(feature));
     section("Files", files(state));
     section("Checks", checks(state));
     section("Review", review(state));
@@ -85,6 +86,16 @@ fn criteria(feature: &Feature, state: &RunState) -> Vec<String> {
             None => format!("- [ ] {} (not judged)", inline(&criterion.text)),
         })
         .collect()
+}
+
+/// Rows of the note that people own and have not done.
+fn for_people(feature: &Feature) -> Vec<String> {
+    let line = |(phase, row): (&Phase, &PhaseRow)| {
+        let details = if row.item.trim().is_empty() { "" } else { &row.details };
+        let head = format!("- [ ] Phase {}: {} ({})", phase.number, inline(row.name()), inline(&row.owner));
+        with_detail(&head, details)
+    };
+    feature.sections.rows_of_people().map(line).collect()
 }
 
 fn files(state: &RunState) -> Vec<String> {
