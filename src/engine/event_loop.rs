@@ -303,7 +303,7 @@ impl Engine {
         let detail = format!("cannot {}: {}", effect.in_words(), error.with_remedy());
         self.book.append(run, Event::Braked { brake: Brake::StepFailed, detail })?;
         let what = format!("stopped: {}", Brake::StepFailed);
-        self.project(look, run, NoteChange::default(), &what, "braked")?;
+        self.project(look, run, NoteChange::default().untick(), &what, "braked")?;
         Ok(true)
     }
 

@@ -60,7 +60,8 @@ impl Engine {
             }
             Effect::Brake { run, brake, detail } => {
                 self.book.append(run, Event::Braked { brake: *brake, detail: detail.clone() })?;
-                let change = NoteChange::default();
+                // A tick left over from before cannot take the brake off.
+                let change = NoteChange::default().set("approved", PropertyValue::Bool(false));
                 self.project(look, run, change, &format!("stopped: {brake}"), "braked")
             }
             Effect::Resume { run, by, words } => {

@@ -5,7 +5,7 @@ use super::EngineError;
 use super::event_loop::Engine;
 use super::observe::Observation;
 use super::transition::NoteChange;
-use crate::domain::{Event, Record, RunState, Status, parse_move};
+use crate::domain::{Event, RunState, Status, parse_move};
 
 impl Engine {
     /// Brings every run that a crash left between intent and commit to a clean state.
@@ -14,11 +14,14 @@ impl Engine {
             if look.feature(&run.id.feature).is_none() {
                 continue;
             }
+            let uncommitted = self.uncommitted(&run)?;
+            // A tick that stood there before the question is no answer to it.
+            let asks = |event: &Event| matches!(event, Event::Braked { .. } | Event::ApprovalAsked { .. });
+            let change = NoteChange { untick: uncommitted.iter().any(asks), ..NoteChange::default() };
             if let Some(to) = self.unfinished_move(&run) {
-                self.go(look, &run.id, to, NoteChange::default())?;
-            } else if self.wrote_uncommitted(&run)? {
-                let what = "finished what a crash cut off";
-                self.project(look, &run.id, NoteChange::default(), what, "recovered")?;
+                self.go(look, &run.id, to, change)?;
+            } else if uncommitted.iter().any(is_write) {
+                self.project(look, &run.id, change, "finished what a crash cut off", "recovered")?;
             }
         }
         Ok(())
@@ -31,30 +34,33 @@ impl Engine {
         pending.or(never_began.then_some(Status::InProgress))
     }
 
-    /// Whether the journal tells of a write that the last commit does not have.
-    fn wrote_uncommitted(&self, run: &RunState) -> Result<bool, EngineError> {
+    /// What the journal tells and the last commit does not have.
+    fn uncommitted(&self, run: &RunState) -> Result<Vec<Event>, EngineError> {
         let (run_note, _) = self.book.files(&run.id)?;
         let journal = crate::domain::NotePath::new(format!("{}/journal.jsonl", run_note.folder()))?;
         let committed = self.history.committed_text(&journal)?.unwrap_or_default();
         let known = committed.lines().count();
         // Records count from 1 without gaps.
         if u64::try_from(known).is_ok_and(|known| known >= run.last_seq) {
-            return Ok(false);
+            return Ok(vec![]);
         }
-        let is_write = |record: &Record| {
-            matches!(
-                record.event,
-                Event::Completed { .. }
-                    | Event::BlockWritten { .. }
-                    | Event::StepFinished { .. }
-                    | Event::Ended { .. }
-                    | Event::Braked { .. }
-                    | Event::Approved { .. }
-                    | Event::Resumed { .. }
-                    | Event::Merged { .. }
-                    | Event::SplitInto { .. }
-            )
-        };
-        Ok(self.book.records(&run.id)?.iter().skip(known).any(is_write))
+        Ok(self.book.records(&run.id)?.into_iter().skip(known).map(|record| record.event).collect())
     }
+}
+
+/// Whether an event is followed by a write into the notes.
+fn is_write(event: &Event) -> bool {
+    matches!(
+        event,
+        Event::Completed { .. }
+            | Event::BlockWritten { .. }
+            | Event::StepFinished { .. }
+            | Event::Ended { .. }
+            | Event::Braked { .. }
+            | Event::ApprovalAsked { .. }
+            | Event::Approved { .. }
+            | Event::Resumed { .. }
+            | Event::Merged { .. }
+            | Event::SplitInto { .. }
+    )
 }

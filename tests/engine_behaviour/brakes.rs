@@ -143,3 +143,28 @@ fn a_secret_in_the_change_goes_back_to_the_coder() {
     );
     assert!(world.prompts("FR-001/1", "review/2")[0].contains("- test (`sh check.sh`): passed"));
 }
+
+#[test]
+fn a_tick_made_before_the_brake_does_not_take_it_off() {
+    let world = World::new(&Talk::default().idle(1).idle(2));
+    world.request(Status::Planned, "FR-001");
+    let hand = world.hand();
+    world.when_started("code/2", move || hand.replace("FR-001", "\n---\n", "\napproved: true\n---\n"));
+    work_until_braked(&world);
+    assert_eq!(brakes(&world), [Brake::NoChange]);
+    assert!(!world.is_ticked("FR-001"));
+}
+
+#[test]
+fn a_tick_from_before_a_crash_does_not_take_off_the_brake_that_the_crash_cut_off() {
+    let world = World::new(&Talk::default().idle(1).idle(2));
+    world.request(Status::Planned, "FR-001");
+    work_until_braked(&world);
+    // As if the program had died after the journal had the brake and before the note did.
+    let braked = world.log().iter().position(|commit| commit.contains("stopped:")).unwrap();
+    git(world.root(), &["reset", "-q", "--soft", &format!("HEAD~{}", braked + 1)]);
+    world.approve("FR-001");
+    world.work();
+    assert_eq!(world.steps("FR-001/1"), ["code/1", "code/2"]);
+    assert!(!world.is_ticked("FR-001"));
+}

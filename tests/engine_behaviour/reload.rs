@@ -7,8 +7,11 @@ use tokio_util::sync::CancellationToken;
 
 use super::behaviour::*;
 
+/// Something that the person does between two rests of the engine.
+type Act = Box<dyn FnMut(&World)>;
+
 /// Runs one engine through several changes without ending it in between.
-fn one_engine(world: &World, mut acts: Vec<Box<dyn FnMut(&World)>>) {
+fn one_engine(world: &World, mut acts: Vec<Act>) {
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
     runtime.block_on(async {
         let stop = CancellationToken::new();

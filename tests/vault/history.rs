@@ -120,7 +120,7 @@ fn committed_features_follow_head_and_renumbered_folders() {
     place.write(A, "---\nid: FR-009\n---\n");
     let again = history.committed_features().unwrap();
     assert!(Arc::ptr_eq(&first, &again), "only HEAD counts, and it is not read again while it is the same");
-    history.commit_human(&place.lock(), &[a.clone()]).unwrap();
+    history.commit_human(&place.lock(), from_ref(&a)).unwrap();
     assert_eq!(history.committed_features().unwrap().text_at(&a), TextId::of("---\nid: FR-009\n---\n"));
     fs::rename(place.file("10_features"), place.file("15_features")).unwrap();
     assert_eq!(history.committed_features().unwrap().len(), 2);
@@ -140,6 +140,20 @@ fn the_last_author_is_who_changed_this_note() {
     assert_eq!(history.last_author(&a).unwrap().unwrap(), "Ann Human <ann@example.org>");
     assert_eq!(history.last_author(&b).unwrap().unwrap(), "ado-vault <ado-vault@localhost>");
     assert_eq!(history.last_author(&note("none.md")).unwrap(), None);
+}
+
+#[test]
+fn the_last_person_is_never_ado() {
+    let place = Place::with_git("");
+    let history = History::open(&place.vault).unwrap();
+    let a = place.write(A, "one\n");
+    place.git(&["add", "."]);
+    place.git(&["-c", "user.name=Bob", "-c", "user.email=bob@example.org", "commit", "-q", "-m", "by Bob"]);
+    place.write(A, "two\n");
+    history.commit(&place.lock(), from_ref(&a), &message()).unwrap();
+    assert_eq!(history.last_person(&a, false).unwrap(), "Bob <bob@example.org>");
+    assert_eq!(history.last_person(&a, true).unwrap(), "Ann Human <ann@example.org>", "not committed yet");
+    assert_eq!(history.last_person(&note("none.md"), false).unwrap(), "Ann Human <ann@example.org>");
 }
 
 #[test]

@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use ado_vault::vault::{Scanner, VaultError, move_note};
+use ado_vault::vault::{Scanner, VaultError, mended_by_move, move_note};
 
 use crate::common::{Place, note};
 
@@ -46,7 +46,11 @@ fn assert_mended(place: &Place) {
 fn a_move_mends_every_link_that_it_would_break() {
     let place = linked();
     let scan = Scanner::new(&place.vault).scan().unwrap();
+    let mut foretold = mended_by_move(&place.vault, &note(FROM), &note(TO), &scan);
+    foretold.extend([note(FROM), note(TO)]);
+    foretold.sort();
     let moved = move_note(&place.lock(), &place.vault, &note(FROM), &note(TO), &scan).unwrap();
+    assert_eq!(foretold, moved.touched);
     assert_mended(&place);
     let touched: Vec<_> = moved.touched.iter().map(|path| path.as_str()).collect();
     assert_eq!(touched, [".obsidian/bookmarks.json", CANVAS, FROM, TO, "10_features/Notes.md", "Other.md"]);
