@@ -5,7 +5,7 @@ use std::sync::LazyLock;
 use regex::Regex;
 use serde_json::Value;
 
-use super::{diagnostic, number, severity, text};
+use super::{diagnostic, number, parts, severity, text};
 use crate::domain::{GateDiagnostic, Severity};
 
 /// `--message-format=json`: one JSON object a line; others are skipped.
@@ -167,24 +167,17 @@ static DIFF: LazyLock<Regex> = LazyLock::new(|| {
 
 /// `rustfmt --check`: one diagnostic for each piece that is formatted otherwise.
 pub(super) fn unformatted(stdout: &str) -> Vec<GateDiagnostic> {
-    let heads: Vec<_> = DIFF.captures_iter(stdout).collect();
-    heads
+    parts(&DIFF, stdout)
         .iter()
-        .enumerate()
-        .map(|(index, head)| {
-            let start = head.get(0).map_or(0, |whole| whole.end());
-            let end =
-                heads.get(index + 1).and_then(|next| next.get(0)).map_or(stdout.len(), |next| next.start());
-            GateDiagnostic {
-                file: Some(text(head, "file").to_owned()),
-                line: number(head, "line"),
-                context: stdout[start..end].trim_matches('\n').to_owned(),
-                ..diagnostic(
-                    "rustfmt",
-                    Severity::Error,
-                    "not formatted as rustfmt does; `-` is the code, `+` is wanted",
-                )
-            }
+        .map(|(head, difference)| GateDiagnostic {
+            file: Some(text(head, "file").to_owned()),
+            line: number(head, "line"),
+            context: difference.trim_matches('\n').to_owned(),
+            ..diagnostic(
+                "rustfmt",
+                Severity::Error,
+                "not formatted as rustfmt does; `-` is the code, `+` is wanted",
+            )
         })
         .collect()
 }

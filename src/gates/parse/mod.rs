@@ -83,6 +83,20 @@ fn diagnostic(tool: &str, severity: Severity, message: impl Into<String>) -> Gat
     }
 }
 
+/// Each match of `head`, with the text behind it up to the next one.
+fn parts<'t>(head: &regex::Regex, output: &'t str) -> Vec<(regex::Captures<'t>, &'t str)> {
+    let mut parts: Vec<(regex::Captures<'t>, &'t str)> = vec![];
+    let mut end = output.len();
+    let heads: Vec<_> = head.captures_iter(output).collect();
+    for found in heads.into_iter().rev() {
+        let whole = found.get_match();
+        parts.push((found, &output[whole.end()..end]));
+        end = whole.start();
+    }
+    parts.reverse();
+    parts
+}
+
 /// A named group of a match as a number.
 fn number(captures: &regex::Captures<'_>, name: &str) -> Option<u32> {
     captures.name(name).and_then(|digits| digits.as_str().parse().ok())

@@ -4,7 +4,7 @@ use std::sync::LazyLock;
 
 use regex::Regex;
 
-use super::{diagnostic, generic, number, severity, text};
+use super::{diagnostic, generic, number, parts, severity, text};
 use crate::domain::{GateDiagnostic, Severity};
 
 static SECTION: LazyLock<Regex> =
@@ -51,15 +51,10 @@ pub(super) fn tests(output: &str) -> Vec<GateDiagnostic> {
 }
 
 fn sections(output: &str) -> Vec<GateDiagnostic> {
-    let heads: Vec<_> = SECTION.captures_iter(output).collect();
-    heads
+    parts(&SECTION, output)
         .iter()
-        .enumerate()
-        .map(|(index, head)| {
-            let start = head.get(0).map_or(0, |whole| whole.end());
-            let end =
-                heads.get(index + 1).and_then(|next| next.get(0)).map_or(output.len(), |next| next.start());
-            let body = output[start..end].split("\n====").next().unwrap_or_default().trim();
+        .map(|(head, section)| {
+            let body = section.split("\n====").next().unwrap_or_default().trim();
             let place = PLACE.captures_iter(body).last();
             let errors: Vec<&str> = body
                 .lines()

@@ -3,7 +3,7 @@
 use super::markdown::{callout, cell, code, code_cell, folded, inline, or_dash, table, with_detail};
 use super::{markdown, words};
 use crate::domain::{
-    CriterionEvidence, Diagnostic, Finding, Review, RunId, RunState, SpecDraft, Triage, Wait, WorkPlan,
+    CriterionEvidence, Diagnostic, Finding, GateResult, Review, RunId, RunState, SpecDraft, Triage, Wait, WorkPlan,
 };
 
 /// Content of the `triage` block: the routing decision with its reasons.
@@ -144,6 +144,23 @@ pub(super) fn findings_table(findings: &[Finding]) -> Vec<String> {
                     rule => format!("{} ({})", cell(&f.message), cell(rule)),
                 };
                 vec![f.severity.to_string(), place, message, cell(&f.suggestion)]
+            })
+            .collect::<Vec<_>>(),
+    )
+}
+
+pub(super) fn gates_table(gates: &[GateResult]) -> Vec<String> {
+    table(
+        &["check", "result", "command", "time"],
+        &gates
+            .iter()
+            .map(|gate| {
+                vec![
+                    cell(&gate.name),
+                    words::gate_status(gate.status).to_owned(),
+                    code_cell(&gate.command),
+                    words::duration(gate.millis),
+                ]
             })
             .collect::<Vec<_>>(),
     )

@@ -113,19 +113,7 @@ fn files(state: &RunState) -> Vec<String> {
 }
 
 fn checks(state: &RunState) -> Vec<String> {
-    let rows: Vec<Vec<String>> = state
-        .gates
-        .iter()
-        .map(|gate| {
-            vec![
-                cell(&gate.name),
-                words::gate_status(gate.status).to_owned(),
-                code_cell(&gate.command),
-                words::duration(gate.millis),
-            ]
-        })
-        .collect();
-    let mut lines = table(&["check", "result", "command", "time"], &rows);
+    let mut lines = blocks::gates_table(&state.gates);
     if let Some((round @ 2.., gates)) = state.gate_history.last()
         && gates.iter().all(|gate| gate.passed())
     {

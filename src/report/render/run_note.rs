@@ -97,21 +97,7 @@ fn steps(state: &RunState) -> Vec<String> {
 fn checks(state: &RunState) -> Vec<String> {
     let Some((round, _)) = state.gate_history.last() else { return vec![] };
     let mut lines = vec![format!("Round {round}: {}", inline(&words::gates(&state.gates)))];
-    lines.extend(table(
-        &["check", "result", "command", "time"],
-        &state
-            .gates
-            .iter()
-            .map(|gate| {
-                vec![
-                    cell(&gate.name),
-                    words::gate_status(gate.status).to_owned(),
-                    code_cell(&gate.command),
-                    words::duration(gate.millis),
-                ]
-            })
-            .collect::<Vec<_>>(),
-    ));
+    lines.extend(blocks::gates_table(&state.gates));
     for gate in state.gates.iter().filter(|gate| !gate.passed()) {
         lines.extend(diagnostics(gate));
     }
