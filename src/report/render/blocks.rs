@@ -3,7 +3,8 @@
 use super::markdown::{callout, cell, code, code_cell, folded, inline, or_dash, table, with_detail};
 use super::{markdown, words};
 use crate::domain::{
-    CriterionEvidence, Diagnostic, Finding, GateResult, Review, RunId, RunState, SpecDraft, Triage, Wait, WorkPlan,
+    CriterionEvidence, Diagnostic, Finding, GateResult, Review, RunId, RunState, SpecDraft, Triage, Wait,
+    WorkPlan,
 };
 
 /// Content of the `triage` block: the routing decision with its reasons.
