@@ -11,6 +11,7 @@ use tokio_util::sync::CancellationToken;
 use super::book::ScopeCaps;
 use super::ledger::RunLedger;
 use super::observe::{Circumstances, Observation, Observer, fatal_problems};
+use super::preview::stale;
 use super::transition::{NoteChange, Scribe};
 use super::{EngineError, InProcess, Listener, RunBook, Said, StepExecutor, StepServices, request};
 use crate::decide;
@@ -215,10 +216,15 @@ impl Engine {
         }
     }
 
-    /// Keeps the books once: aligns, notes moves, finishes what is merged; starts no agent, pushes and merges nothing.
+    /// Keeps the books once: aligns, notes moves, finishes what is merged, writes anew what should stand in notes and does
+    /// not; starts no agent, pushes and merges nothing.
     pub async fn keep_books(&mut self, stop: &CancellationToken) -> Result<Outcome, EngineError> {
         self.books_only = true;
         self.settle(stop).await?;
+        let look = self.look()?;
+        for run in stale(&look, &self.book, &self.vault)? {
+            self.project(&look, &run, NoteChange::default(), "written anew from the journal", "rebuilt")?;
+        }
         Ok(Outcome::Idle)
     }
 

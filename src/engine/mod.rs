@@ -14,6 +14,7 @@ mod finish;
 mod ledger;
 mod observe;
 mod perform;
+mod preview;
 mod progress;
 mod publish;
 mod reader;
@@ -28,6 +29,7 @@ pub use error::EngineError;
 pub use event_loop::{Engine, Options, Outcome};
 pub use execute::{InProcess, StepExecutor, StepServices};
 pub use observe::{Circumstances, Observation, Observer, repository_problem};
+pub use preview::Rewrite;
 pub use progress::{Listener, Quiet, Said};
 pub use reader::{Seen, probe_sandbox, see};
 

@@ -80,9 +80,7 @@ impl Engine {
 
     fn assign_id(&self, look: &Observation, path: &NotePath, id: &FeatureId) -> Result<(), EngineError> {
         let view = self.view_at(look, path)?;
-        let change = NoteChange::default()
-            .set("id", PropertyValue::Text(id.to_string()))
-            .set("aliases", PropertyValue::List(vec![id.to_string()]));
+        let change = NoteChange::with_id(id);
         let subject = format!("{id}: id given to {}", view.feature.title);
         self.write_plain(look, view, change, subject, id.as_str(), "id-assigned")
     }

@@ -169,6 +169,18 @@ impl Scribe<'_> {
     }
 }
 
+/// The text that a note would have after `change`; `runs` are all runs of the feature.
+pub(super) fn text_after(
+    text: &str,
+    feature: &Feature,
+    state: Option<&RunState>,
+    runs: &[Shared<RunState>],
+    folder_of_runs: &str,
+    change: &NoteChange,
+) -> Result<String, EditError> {
+    edited(text, feature, state, &Ours::of(runs), folder_of_runs, change)
+}
+
 /// The note's text with everything in its place.
 fn edited(
     text: &str,

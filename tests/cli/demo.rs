@@ -1,4 +1,4 @@
-//! The demo as a user sees it, to the merge, also when it was killed on the way.
+//! The demo as a user sees it, also when it was killed on the way, and what `sync` does with its vault afterwards.
 
 use std::path::Path;
 use std::process::Stdio;
@@ -12,7 +12,7 @@ fn journal(dir: &Path) -> String {
 }
 
 #[test]
-fn a_demo_that_was_killed_goes_on_to_the_merge_without_repeating_what_was_done() {
+fn a_demo_that_was_killed_goes_on_and_its_vault_mends_itself_and_sees_a_merge_elsewhere() {
     let place = Place::empty();
     place.lend_toolchain();
     let dir = place.home.join("demo");
@@ -24,8 +24,8 @@ fn a_demo_that_was_killed_goes_on_to_the_merge_without_repeating_what_was_done()
     first.kill().unwrap();
     first.wait().unwrap();
 
-    let (code, told) = place.json(&["demo", "--keep", keep, "--merge"]);
-    assert_eq!((code, &told["status"], &told["recorded"]), (0, &"done".into(), &true.into()), "{told:#}");
+    let (code, told) = place.json(&["demo", "--keep", keep]);
+    assert_eq!((code, &told["status"], &told["recorded"]), (0, &"review".into(), &true.into()), "{told:#}");
     let found: Vec<&Value> =
         told["setbacks"].as_array().unwrap().iter().map(|setback| &setback["step"]).collect();
     assert_eq!(found, ["gates/1", "review/2"]);
@@ -38,12 +38,56 @@ fn a_demo_that_was_killed_goes_on_to_the_merge_without_repeating_what_was_done()
     let done = journal(&dir);
     assert_eq!(done.matches(r#""step":"code","round":1},"attempt":1,"outcome"#).count(), 1);
     assert!(!dir.join("vault/60_runs/FR-001/2").exists(), "one run was enough");
-    let merged = told["merged"].as_str().unwrap();
-    assert_eq!(place.git(&dir.join("textstat.git"), &["rev-parse", "main"]), merged);
+    let (code, again) = place.json(&["demo", "--keep", keep]);
+    assert_eq!((code, &again["spent"], journal(&dir)), (0, &told["spent"], done), "nothing is left to do");
 
-    let (code, again) = place.json(&["demo", "--keep", keep, "--merge"]);
-    assert_eq!((code, &again["merged"], &again["spent"]), (0, &told["merged"], &told["spent"]));
-    assert_eq!(journal(&dir), done, "nothing is left to do");
+    what_was_lost_by_accident_is_written_anew(&place, &dir, told["note"].as_str().unwrap());
+    a_merge_elsewhere_is_found(&place, &dir);
+}
+
+fn what_was_lost_by_accident_is_written_anew(place: &Place, dir: &Path, note: &str) {
+    let vault = dir.join("vault");
+    let sync =
+        |arguments: &[&str]| place.run(&[&["--vault", vault.to_str().unwrap(), "sync"], arguments].concat());
+    assert_eq!(sync(&["--check"]).code, 0, "{:?}", sync(&["--check"]));
+    let (run, note) = (vault.join("60_runs/FR-001/1/run.md"), vault.join(note));
+    let before = (std::fs::read_to_string(&run).unwrap(), std::fs::read_to_string(&note).unwrap());
+    std::fs::remove_file(&run).unwrap();
+    let (begin, end) = ("<!-- ado:begin progress -->", "<!-- ado:end progress -->");
+    let (head, rest) = before.1.split_once(begin).unwrap();
+    let damaged = format!("{head}{}", rest.split_once(end).unwrap().1);
+    std::fs::write(&note, &damaged).unwrap();
+    place.ok(&["--vault", vault.to_str().unwrap(), "set", "00_system/Settings.md", "quiet_seconds=0"]);
+    let check = sync(&["--check"]);
+    assert_eq!((check.code, std::fs::read_to_string(&note).unwrap()), (1, damaged), "{check:?}");
+    assert!(check.out.contains(&format!("+{begin}")) && check.out.contains("+++ b/60_runs/FR-001/1/run.md"));
+    assert_eq!(sync(&[]).code, 0);
+    assert_eq!(std::fs::read_to_string(&run).unwrap(), before.0);
+    let mended = std::fs::read_to_string(&note).unwrap();
+    assert!(mended.contains(begin) && mended.contains(end), "{mended}");
+    assert_eq!(sync(&["--check"]).code, 0, "{:?}", sync(&["--check"]));
+}
+
+fn a_merge_elsewhere_is_found(place: &Place, dir: &Path) {
+    let elsewhere = dir.join("elsewhere");
+    let branches =
+        place.git(&dir.join("textstat.git"), &["for-each-ref", "--format=%(refname:short)", "refs/heads"]);
+    let branch = branches.lines().find(|branch| branch.contains("FR-001")).unwrap();
+    place.git(dir, &["clone", "--quiet", "textstat.git", "elsewhere"]);
+    place.git(&elsewhere, &["merge", "--quiet", "--no-ff", "-m", "merge", &format!("origin/{branch}")]);
+    place.git(&elsewhere, &["push", "--quiet"]);
+    let vault = dir.join("vault");
+    let vault = vault.to_str().unwrap();
+    assert_eq!(place.run(&["--vault", vault, "sync"]).code, 0);
+    let (_, why) = place.json(&["--vault", vault, "why", "FR-001"]);
+    assert_eq!(why["status"], "done");
+    let before = place.git(&dir.join("vault"), &["rev-parse", "HEAD"]);
+    assert_eq!(place.run(&["--vault", vault, "sync"]).code, 0);
+    assert_eq!(
+        place.git(&dir.join("vault"), &["rev-parse", "HEAD"]),
+        before,
+        "a second sync has nothing to say"
+    );
 }
 
 #[test]

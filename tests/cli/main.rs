@@ -4,5 +4,6 @@ mod demo;
 mod look;
 mod reference;
 mod support;
+mod sync;
 mod work;
 mod write;

@@ -70,6 +70,23 @@ fn in_words(author: &Signature<'_>) -> String {
 }
 
 impl History {
+    /// Files of the vault that the last commit has and that were changed or deleted since.
+    pub fn uncommitted(&self) -> Result<Vec<NotePath>, VaultError> {
+        let repository = self.repository()?;
+        let failed = |error| VaultError::git("compare the vault with the last commit", error);
+        let mut options = git2::StatusOptions::new();
+        options.include_untracked(false).include_ignored(false).exclude_submodules(true);
+        if !self.folder_in_repository().is_empty() {
+            options.disable_pathspec_match(true).pathspec(self.folder_in_repository());
+        }
+        let changed = repository.statuses(Some(&mut options)).map_err(failed)?;
+        let paths = changed.iter().filter_map(|entry| {
+            let path = std::str::from_utf8(entry.path_bytes()).ok()?;
+            NotePath::new(path.strip_prefix(&self.prefix)?).ok()
+        });
+        Ok(paths.collect())
+    }
+
     /// The note's text at HEAD.
     pub fn committed_text(&self, path: &NotePath) -> Result<Option<String>, VaultError> {
         let repository = self.repository()?;

@@ -8,6 +8,7 @@ use std::time::Duration;
 use git2::{Oid, Repository};
 
 use super::super::{VaultError, VaultLock};
+use super::commit::OWN_MAIL;
 use super::program::{Output, git, run};
 use super::repository::History;
 
@@ -83,6 +84,11 @@ impl History {
         self.rebase(theirs)
     }
 
+    /// Whether there is a remote to speak to.
+    pub fn has_remote(&self) -> Result<bool, VaultError> {
+        Ok(self.place(&self.repository()?, None)?.is_some())
+    }
+
     /// Pushes the branch to `remote`, never by force.
     ///
     /// # Errors
@@ -126,6 +132,9 @@ impl History {
         let action = "rebase the vault's branch onto its remote";
         let mut rebase = git(&self.work_dir);
         rebase.args(["rebase", "--quiet", "--no-autostash", &theirs.to_string()]);
+        if self.repository()?.signature().is_err() {
+            rebase.env("GIT_COMMITTER_NAME", "ado-vault").env("GIT_COMMITTER_EMAIL", OWN_MAIL);
+        }
         let rebased = run(rebase, "", NETWORK_LIMIT, action)?;
         if rebased.status.success() {
             return Ok(Pulled::Updated);

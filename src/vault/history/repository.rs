@@ -17,7 +17,7 @@ pub struct History {
     git_dir: PathBuf,
     pub(super) work_dir: PathBuf,
     /// The vault's folder within the repository, with a `/` at its end; empty when it is the root.
-    prefix: String,
+    pub(super) prefix: String,
     /// As last seen.
     pub(super) committed: Mutex<Arc<CommittedFeatures>>,
 }
