@@ -78,3 +78,15 @@ async fn polling_works_alone() {
     wait_for(&mut looks, "").await;
     wait_for(&mut looks, "").await;
 }
+
+#[tokio::test]
+async fn where_the_system_gives_no_events_polling_goes_on_and_says_why() {
+    let place = Place::bare();
+    // A folder that is not there cannot be watched.
+    fs::remove_dir_all(place.vault.root()).unwrap();
+    let (watch, mut looks) = Watch::start(&place.vault, LONG, Duration::from_millis(5)).unwrap();
+    let mode = watch.mode();
+    assert!(mode.starts_with("poll only: ") && mode.len() > "poll only: ".len(), "{mode}");
+    wait_for(&mut looks, "").await;
+    wait_for(&mut looks, "").await;
+}
