@@ -241,7 +241,13 @@ impl StepResult {
                     .filter(|gate| !gate.passed() && gate.status != super::GateStatus::NotRun)
                     .map(|gate| gate.name.as_str())
                     .collect();
-                if failed.is_empty() { "passed".to_owned() } else { format!("failed: {}", failed.join(", ")) }
+                let idle = gates.iter().filter(|gate| gate.status == super::GateStatus::NotRun);
+                let idle: Vec<&str> = idle.map(|gate| gate.name.as_str()).collect();
+                match (failed.is_empty(), idle.is_empty()) {
+                    (true, true) => "passed".to_owned(),
+                    (true, false) => format!("passed, but not run: {}", idle.join(", ")),
+                    (false, _) => format!("failed: {}", failed.join(", ")),
+                }
             }
             Self::Reviewed { review } if review.approves() => "approved".to_owned(),
             Self::Reviewed { review } => {

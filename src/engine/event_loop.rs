@@ -376,8 +376,9 @@ impl Engine {
         });
         let services = StepServices { ledger: ledger.clone(), recorder: ledger, cancel };
         let (executor, run) = (self.executor.clone(), run.clone());
+        let step = tokio::spawn(async move { executor.execute(request, services).await });
         tokio::spawn(async move {
-            let outcome = executor.execute(request, services).await;
+            let outcome = step.await.unwrap_or_else(|error| cannot_begin(&crashed(&error)));
             let _ = done.send(Finished { run, key, attempt, outcome });
         });
         Ok(())
@@ -438,6 +439,11 @@ impl Engine {
     pub(super) fn say(&self, said: &Said) {
         self.listener.hear(said);
     }
+}
+
+/// A panic in a step is a bug; the run stops there instead of waiting for ever.
+fn crashed(error: &tokio::task::JoinError) -> Diagnostic {
+    Diagnostic::error("bug", format!("the step ended by a bug: {error}"), "please report it with the log")
 }
 
 fn cannot_begin(problem: &Diagnostic) -> StepOutcome {
