@@ -10,7 +10,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
 
-use crate::domain::{ModelConfig, ModelName};
+use crate::domain::{ModelConfig, ModelName, redact_secrets};
 
 use super::failure::one_line;
 use super::{CallContext, ChatReply, ChatRequest, Model, ModelError};
@@ -162,7 +162,8 @@ pub(super) fn inside(config: &ModelConfig, vault_root: &Path, file: &str) -> Res
 }
 
 fn append(file: &mut File, line: &Line) -> std::io::Result<()> {
-    let mut text = serde_json::to_string(line)?;
+    // The recording lies in the vault, and secrets do not.
+    let mut text = redact_secrets(&serde_json::to_string(line)?, &[]);
     text.push('\n');
     file.write_all(text.as_bytes())
 }
