@@ -1,6 +1,6 @@
 //! Title and description of a pull request: what a reviewer wants to know before opening the diff. Knows no forge.
 
-use super::markdown::{block, cell, code, code_cell, inline, or_dash, table, with_detail};
+use super::markdown::{block, code, code_cell, inline, or_dash, table, with_detail};
 use super::{blocks, words};
 use crate::domain::{Feature, Phase, PhaseRow, RunState};
 use crate::note::plain;
