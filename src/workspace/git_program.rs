@@ -1,10 +1,10 @@
 //! The one place that starts the `git` program, to fetch and push with the user's own credentials. Hooks, monitors,
-//! submodules, prompts and transports that run programs are ruled out. It never looks into a worktree.
+//! submodules, prompts and transports that run programs are ruled out. It reads no file of a worktree.
 
 use std::ffi::OsString;
 use std::io::Read;
 use std::os::unix::process::CommandExt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
@@ -160,6 +160,12 @@ impl GitProgram {
         WorkspaceError::Unreachable { remote: self.remote.clone(), detail: shown(&output.stderr) }
     }
 
+    /// Where relative addresses begin: the clone's folder, or a bare repository itself.
+    fn home(&self) -> &Path {
+        let dotted = self.git_dir.file_name().is_some_and(|name| name == ".git");
+        self.git_dir.parent().filter(|_| dotted).unwrap_or(&self.git_dir)
+    }
+
     fn run(&self, verb: &str, options: &[&str], refs: &[String]) -> Result<Output, WorkspaceError> {
         let mut command = Command::new("git");
         command.arg("--git-dir").arg(&self.git_dir);
@@ -189,7 +195,7 @@ impl GitProgram {
         if !self.own_ssh {
             command.env("GIT_SSH_COMMAND", "ssh -o BatchMode=yes");
         }
-        command.current_dir(&self.git_dir).process_group(0);
+        command.current_dir(self.home()).process_group(0);
         command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
         let failed = |source| WorkspaceError::io("run program", "git".as_ref(), source);
         let mut child = command.spawn().map_err(failed)?;

@@ -37,6 +37,14 @@ fn a_remote_that_does_not_answer_is_tried_again() {
 }
 
 #[test]
+fn a_relative_address_means_what_git_means_by_it() {
+    let repo = Repo::with_origin();
+    let address = format!("../{}", repo.origin().file_name().unwrap().to_str().unwrap());
+    repo.git(&["remote", "set-url", "origin", &address]);
+    assert_eq!(repo.open().base_of(&main()).unwrap(), repo.head("main"));
+}
+
+#[test]
 fn an_address_that_runs_a_program_is_not_used() {
     let repo = Repo::new();
     let sentinel = repo.dir.path().join("sentinel");

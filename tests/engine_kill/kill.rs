@@ -1,0 +1,137 @@
+//! An engine killed at its n-th word, or `ado-vault watch` at a step, and started again: the end is the same.
+
+use std::fs::{self, OpenOptions};
+use std::io::Write;
+use std::path::{Path, PathBuf};
+use std::process::{Command, ExitStatus, Stdio};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
+
+use ado_vault::domain::Status;
+use ado_vault::engine::{Listener, Said};
+
+use crate::judge::{Ending, assert_whole};
+use crate::world::{World, git, run_engine};
+
+const VAULT: &str = "ADO_KILL_VAULT";
+const WORDS: &str = "ADO_KILL_WORDS";
+const AT: &str = "ADO_KILL_AT";
+/// Starts of the engine that a request takes at most.
+const MOST_STARTS: usize = 12;
+/// Every how many words the default run kills. A prime, so that it meets records and effects of every kind.
+const SAMPLE: u32 = 11;
+
+/// Counts durable records and effects over all processes, in a file; kills its own process at one.
+struct Killer {
+    words: PathBuf,
+    at: u32,
+    said: AtomicU32,
+}
+
+impl Listener for Killer {
+    fn hear(&self, said: &Said) {
+        let word = match said {
+            Said::Recorded { record, .. } => format!("{:?}", record.event),
+            Said::Did { what, .. } => format!("did {what}"),
+            _ => return,
+        };
+        let line: String = word.chars().take(100).collect();
+        let mut file = OpenOptions::new().create(true).append(true).open(&self.words).unwrap();
+        writeln!(file, "{}", line.replace('\n', " ")).unwrap();
+        if self.said.fetch_add(1, Ordering::SeqCst) + 1 == self.at {
+            rustix::process::kill_process(rustix::process::getpid(), rustix::process::Signal::KILL).unwrap();
+            // The signal ends every thread; none may get further meanwhile.
+            std::thread::park();
+        }
+    }
+}
+
+/// Not a test by itself: the engine that is killed, in a process of its own.
+#[test]
+fn worker() {
+    let Some(vault) = std::env::var_os(VAULT) else { return };
+    let words = PathBuf::from(std::env::var_os(WORDS).unwrap());
+    let at = std::env::var(AT).unwrap().parse().unwrap();
+    let said = fs::read_to_string(&words).unwrap_or_default().lines().count();
+    let said = AtomicU32::new(u32::try_from(said).unwrap());
+    run_engine(Path::new(&vault), Arc::new(Killer { words, at, said }));
+}
+
+/// One engine in a process of its own, from start to rest or to its death.
+fn start(world: &World, at: u32) -> ExitStatus {
+    Command::new(std::env::current_exe().unwrap())
+        .args(["kill::worker", "--exact", "--nocapture"])
+        .env(VAULT, world.vault_root())
+        .env(WORDS, world.root.join("words"))
+        .env(AT, at.to_string())
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .status()
+        .unwrap()
+}
+
+/// The whole way, killed once at word `at` (0: never). Gives the words that were said until then, and the world.
+fn whole_way(at: u32) -> (Vec<String>, World) {
+    let world = World::recorded();
+    let mut acts = vec![];
+    let mut killed = false;
+    let mut said = vec![];
+    let mut starts = 0;
+    while killed_now(&mut killed, &mut said, &world, at, &mut acts) {
+        starts += 1;
+        assert!(starts < MOST_STARTS, "killed at word {at}: no end; {acts:?}; {:?}", said.last());
+    }
+    (if at == 0 { words(&world) } else { said }, world)
+}
+
+/// One start, after what a human does; says whether another is needed.
+fn killed_now(
+    killed: &mut bool,
+    said: &mut Vec<String>,
+    world: &World,
+    at: u32,
+    acts: &mut Vec<&'static str>,
+) -> bool {
+    if !world.act(acts) {
+        return false;
+    }
+    while !start(world, at).success() {
+        assert!(!*killed, "word {at} is said once, yet an engine failed after it: {:?}", words(world).last());
+        *killed = true;
+        *said = words(world);
+    }
+    true
+}
+
+fn words(world: &World) -> Vec<String> {
+    let text = fs::read_to_string(world.root.join("words")).unwrap();
+    text.lines().map(str::to_owned).collect()
+}
+
+#[test]
+fn killed_at_any_word_the_end_is_the_same() {
+    let (all, plain) = whole_way(0);
+    let expected = Ending::of(&plain);
+    assert_eq!(expected.status, Some(Status::Done), "{expected:?}");
+    assert_whole(&plain);
+    let count = u32::try_from(all.len()).unwrap();
+    let every = if std::env::var_os("ADO_KILL_EVERY").is_some() { 1 } else { SAMPLE };
+    let mut failed = vec![];
+    for at in (1..=count).filter(|at| at % every == 0) {
+        let judged = std::panic::catch_unwind(|| {
+            let (said, world) = whole_way(at);
+            assert_eq!(said.len(), at as usize, "the kill at word {at} did not happen");
+            let difference = expected.against(&Ending::of(&world));
+            assert!(difference.is_empty(), "killed at word {at}, {:?}:\n{difference}", said.last());
+            assert_whole(&world);
+            let head = git(&world.vault_root(), &["rev-parse", "HEAD"]);
+            assert!(start(&world, 0).success());
+            assert_eq!(git(&world.vault_root(), &["rev-parse", "HEAD"]), head, "killed at word {at}");
+            assert_whole(&world);
+        });
+        if judged.is_err() {
+            failed.push((at, all[at as usize - 1].clone()));
+        }
+    }
+    assert!(failed.is_empty(), "of {count} words a kill at these changed the end: {failed:#?}");
+}

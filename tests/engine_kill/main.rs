@@ -1,0 +1,11 @@
+//! The whole way of a request through the engine, killed at any word and restarted: real git, sandbox, gates and merge,
+//! with a scripted conversation in place of a model.
+//!
+//! Plain `cargo test` kills at a sample of the places; `ADO_KILL_EVERY=1` kills at every one.
+
+mod judge;
+mod kill;
+mod second_repo;
+mod tally;
+mod wire;
+mod world;
