@@ -106,14 +106,14 @@ pub(super) fn merge_for_human(view: &FeatureView, run: &RunState, why: &str) -> 
 
 /// What follows from a merge that was begun or made; `None` where there was none.
 fn landed(run: &RunState, seen: &PullRequestView) -> Option<Next> {
-    if let Some(next) = reachable(run, seen) {
-        return Some(next);
-    }
     if run.pending.contains_key("merge") {
         return Some(Next::act(
             Effect::Merge { run: run.id.clone() },
-            "the merge was begun and not ended; it is tried again",
+            "the merge was begun and not ended; what is left of it is done",
         ));
+    }
+    if let Some(next) = reachable(run, seen) {
+        return Some(next);
     }
     (run.merged.is_some() || seen.state == PullRequestState::Merged).then(|| {
         Next::pause(

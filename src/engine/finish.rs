@@ -41,7 +41,14 @@ impl Engine {
         if self.state(run)?.ended.is_none() {
             self.book.append(run, Event::Ended { result, detail: detail.to_owned() })?;
         }
-        self.go(look, run, Status::Done, NoteChange::default().unwaiting())?;
+        let mut change = NoteChange::default().unwaiting();
+        let state = self.state(run)?;
+        if let (Some(pr), Some(commit)) = (&state.pr, &state.merged) {
+            // Said already, unless the merge was cut off before.
+            self.forge().merged(pr, commit).await?;
+            change = change.with(self.note_of(pr));
+        }
+        self.go(look, run, Status::Done, change)?;
         self.remove_worktree(look, run).await;
         Ok(())
     }

@@ -254,7 +254,10 @@ impl Engine {
             let there = look.snapshot.features.iter().find(|other| {
                 other.feature.title == sub.title && other.feature.brief.contains(&parent_line(view))
             });
-            if let Some(id) = there.and_then(|other| other.feature.id.clone()) {
+            if let Some((id, path)) =
+                there.and_then(|other| Some((other.feature.id.clone()?, other.feature.path.clone())))
+            {
+                paths.push(path);
                 ids.push((sub.title.clone(), id));
                 continue;
             }

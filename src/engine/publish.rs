@@ -167,12 +167,12 @@ impl Engine {
         self.project(look, run, change, "pull request closed", "closed")
     }
 
-    fn forge(&self) -> Box<dyn Forge> {
+    pub(super) fn forge(&self) -> Box<dyn Forge> {
         forge_of(&self.vault)
     }
 
     /// The notes of the vault that a pull request lives in.
-    fn note_of(&self, pr: &PullRequestRef) -> Vec<NotePath> {
+    pub(super) fn note_of(&self, pr: &PullRequestRef) -> Vec<NotePath> {
         match pr.forge {
             ForgeKind::Local => {
                 LocalForge::new(self.vault.clone(), Timestamp::now()).note_of(pr).into_iter().collect()
@@ -226,7 +226,7 @@ fn push_effect(head: &GitId) -> String {
 }
 
 /// The acceptance criteria that the last review found met.
-fn proven_criteria(state: &RunState) -> Vec<String> {
+pub(super) fn proven_criteria(state: &RunState) -> Vec<String> {
     let review = state.review.iter().flat_map(|review| review.criteria.iter());
     review.filter(|criterion| criterion.met).map(|criterion| criterion.text.clone()).collect()
 }

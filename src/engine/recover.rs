@@ -2,10 +2,13 @@
 //! not committed. Everything else resumes from the journals by itself.
 
 use super::EngineError;
+use super::book::run_folder;
 use super::event_loop::Engine;
 use super::observe::Observation;
+use super::publish::proven_criteria;
 use super::transition::NoteChange;
-use crate::domain::{Event, RunState, Status, parse_move};
+use crate::domain::{Event, NotePath, RunState, Status, parse_move};
+use crate::note::PropertyValue;
 
 impl Engine {
     /// Brings every run that a crash left between intent and commit to a clean state.
@@ -15,13 +18,12 @@ impl Engine {
                 continue;
             }
             let uncommitted = self.uncommitted(&run)?;
-            // A tick that stood there before the question is no answer to it.
-            let asks = |event: &Event| matches!(event, Event::Braked { .. } | Event::ApprovalAsked { .. });
-            let change = NoteChange { untick: uncommitted.iter().any(asks), ..NoteChange::default() };
+            let change = self.left_over(&run, &uncommitted);
             if let Some(to) = self.unfinished_move(&run) {
                 self.go(look, &run.id, to, change)?;
-            } else if uncommitted.iter().any(is_write) {
-                self.project(look, &run.id, change, "finished what a crash cut off", "recovered")?;
+            } else if uncommitted.iter().any(is_shown) {
+                let what = "finished what a crash cut off";
+                self.project(look, &run.id, change, what, "recovered")?;
             }
         }
         Ok(())
@@ -34,33 +36,60 @@ impl Engine {
         pending.or(never_began.then_some(Status::InProgress))
     }
 
-    /// What the journal tells and the last commit does not have.
+    /// The end of the journal that the last commit does not have.
     fn uncommitted(&self, run: &RunState) -> Result<Vec<Event>, EngineError> {
-        let (run_note, _) = self.book.files(&run.id)?;
-        let journal = crate::domain::NotePath::new(format!("{}/journal.jsonl", run_note.folder()))?;
+        let journal = NotePath::new(format!("{}/journal.jsonl", run_folder(&self.vault, &run.id)?))?;
         let committed = self.history.committed_text(&journal)?.unwrap_or_default();
         let known = committed.lines().count();
         // Records count from 1 without gaps.
         if u64::try_from(known).is_ok_and(|known| known >= run.last_seq) {
             return Ok(vec![]);
         }
-        Ok(self.book.records(&run.id)?.into_iter().skip(known).map(|record| record.event).collect())
+        let records = self.book.records(&run.id)?;
+        Ok(records.iter().skip(known).map(|record| record.event.clone()).collect())
+    }
+
+    /// What these events meant for the notes besides what the run's state says.
+    fn left_over(&self, run: &RunState, events: &[Event]) -> NoteChange {
+        let mut change = NoteChange::default();
+        for event in events {
+            change = match event {
+                Event::ApprovalAsked { .. } => change.set("approved", PropertyValue::Bool(false)),
+                // A tick from before the brake does not take it off.
+                Event::Braked { .. } => change.untick(),
+                Event::Started { .. }
+                | Event::Approved { .. }
+                | Event::Resumed { .. }
+                | Event::Ended { .. } => change.untick().unwaiting(),
+                Event::PullRequestOpened { pr, .. } => {
+                    NoteChange { proven: proven_criteria(run), ..change }.unwaiting().with(self.note_of(pr))
+                }
+                Event::Merged { .. } => {
+                    change.unwaiting().with(run.pr.iter().flat_map(|pr| self.note_of(pr)).collect())
+                }
+                _ => change,
+            };
+        }
+        change
     }
 }
 
-/// Whether an event is followed by a write into the notes.
-fn is_write(event: &Event) -> bool {
+/// Whether an event shows in the notes, or belongs to one that does.
+fn is_shown(event: &Event) -> bool {
     matches!(
         event,
         Event::Completed { .. }
             | Event::BlockWritten { .. }
             | Event::StepFinished { .. }
-            | Event::Ended { .. }
-            | Event::Braked { .. }
+            | Event::Triaged { .. }
+            | Event::PlanEdited { .. }
             | Event::ApprovalAsked { .. }
             | Event::Approved { .. }
             | Event::Resumed { .. }
+            | Event::Braked { .. }
+            | Event::PullRequestOpened { .. }
             | Event::Merged { .. }
             | Event::SplitInto { .. }
+            | Event::Ended { .. }
     )
 }

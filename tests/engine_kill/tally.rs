@@ -95,11 +95,7 @@ pub fn conversation() -> Vec<(&'static str, &'static str, Vec<(&'static str, Val
         ("code/1", "Coder", vec![done("The option `-w`.")]),
         ("test/1", "Tester", vec![("write", json!({"path": "tests/words.sh", "content": test}))]),
         ("test/1", "Tester", vec![done("A test of `-w`; it fails.")]),
-        (
-            "code/2",
-            "Coder",
-            vec![("edit", json!({"path": "tally.sh", "old": "unit=-c", "new": "unit=-w"}))],
-        ),
+        ("code/2", "Coder", vec![("edit", json!({"path": "tally.sh", "old": "unit=-c", "new": "unit=-w"}))]),
         ("code/2", "Coder", vec![done("Words, not bytes.")]),
         ("review/2", "Reviewer", vec![("read", json!({"path": "tally.sh"}))]),
         ("review/2", "Reviewer", vec![("finish", review)]),
