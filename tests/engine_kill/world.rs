@@ -111,21 +111,31 @@ impl World {
         seen.observation.snapshot.feature(&id).unwrap().clone()
     }
 
-    /// What a human does next, each thing once in the order of the story: drags the note to `planned`, ticks the plan's
-    /// approval, ticks the merge. Says whether there was something to do; what was done before is in `acts`.
-    pub fn act(&self, acts: &mut Vec<&'static str>) -> bool {
-        let view = self.feature();
-        let path = &view.feature.path;
+    /// The request's note on disk.
+    pub fn note(&self) -> PathBuf {
+        self.vault_root().join(self.feature().feature.path.as_str())
+    }
+
+    /// What the story waits for a human to do: drag the note to `planned`, tick the plan's approval, tick the merge.
+    pub fn next_act(&self) -> Option<&'static str> {
+        let seen = see(&self.vault(), &[]).unwrap();
+        let view = seen.observation.snapshot.feature(&FEATURE.parse().unwrap())?;
         let waits = view.feature.properties.waiting_on.clone().unwrap_or_default();
-        let next = match (view.feature.folder, waits.as_str()) {
-            (Some(Status::New), _) => "plan",
-            (Some(Status::InProgress), "approval: plan") => "approve",
-            (Some(Status::Review), "approval: merge" | "merge") => "merge",
-            _ => return false,
-        };
+        match (view.feature.folder?, waits.as_str()) {
+            (Status::New, _) => Some("plan"),
+            (Status::InProgress, "approval: plan") => Some("approve"),
+            (Status::Review, "merge") => Some("merge"),
+            _ => None,
+        }
+    }
+
+    /// Does what a human does next. Says whether there was something; `acts` is what was done, each thing once.
+    pub fn act(&self, acts: &mut Vec<&'static str>) -> bool {
+        let Some(next) = self.next_act() else { return false };
         assert!(!acts.contains(&next), "asked twice to {next}");
         acts.push(next);
         let tick = Some(PropertyValue::Bool(true));
+        let path = self.feature().feature.path;
         match next {
             "plan" => {
                 let to = self.vault_root().join("10_features/03_planned").join(path.file_name());
