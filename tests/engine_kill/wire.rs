@@ -108,8 +108,9 @@ fn a_request_goes_the_whole_way_over_http() {
     let scripted = Arc::new(Scripted { asked: Mutex::default() });
     let server = runtime.block_on(async {
         let server = MockServer::start().await;
-        let answers =
-            Mock::given(method("POST")).and(path("/v1/chat/completions")).respond_with(Server(scripted.clone()));
+        let answers = Mock::given(method("POST"))
+            .and(path("/v1/chat/completions"))
+            .respond_with(Server(scripted.clone()));
         answers.mount(&server).await;
         server
     });
@@ -178,7 +179,10 @@ fn a_request_goes_the_whole_way_with_a_server_that_others_wrote() {
     let mut server = Aimock(server);
     let begun = Instant::now();
     while TcpStream::connect(("127.0.0.1", port)).is_err() {
-        assert!(server.0.try_wait().unwrap().is_none() && begun.elapsed() < Duration::from_secs(20), "no server");
+        assert!(
+            server.0.try_wait().unwrap().is_none() && begun.elapsed() < Duration::from_secs(20),
+            "no server"
+        );
         std::thread::yield_now();
     }
     let world = World::new(&model_note(&format!("http://127.0.0.1:{port}")));

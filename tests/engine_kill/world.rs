@@ -135,7 +135,7 @@ impl World {
         assert!(!acts.contains(&next), "asked twice to {next}");
         acts.push(next);
         let tick = Some(PropertyValue::Bool(true));
-        let path = self.feature().feature.path;
+        let path = self.feature().feature.path.clone();
         match next {
             "plan" => {
                 let to = self.vault_root().join("10_features/03_planned").join(path.file_name());
