@@ -228,17 +228,38 @@ fn feature_notes<'a>(
     notes.filter_map(|note| Some((note, folders.status_of(&note.path)?)))
 }
 
+/// Versions of a note that are looked back through.
+const MOST_VERSIONS: usize = 50;
+
+/// Where a note's folder and `status` were committed apart: the status that it had when they agreed last, in this folder.
+/// With it a `status` that was set and committed elsewhere counts as set.
+fn agreed_before(feature: &Feature, history: &History) -> Result<Option<Status>, EngineError> {
+    let (Some(folder), Some(status)) = (feature.folder, feature.properties.status) else { return Ok(None) };
+    if folder == status {
+        return Ok(None);
+    }
+    let earlier = history.earlier_texts(&feature.path, MOST_VERSIONS)?;
+    let said = |text: &String| note::parse_feature(&feature.path, text, Some(folder)).properties.status;
+    Ok(earlier.iter().filter_map(said).find(|status| *status == folder))
+}
+
 #[expect(clippy::too_many_arguments, reason = "one row of facts, gathered in one place")]
 fn view(
     feature: &Shared<Feature>,
     scanned: &ScannedNote,
-    before: Before,
+    mut before: Before,
     book: &RunBook,
     history: &History,
     circumstances: &Circumstances,
     config: &Config,
     now: Timestamp,
 ) -> Result<FeatureView, EngineError> {
+    if let Some(committed) = before.committed.as_mut()
+        && before.unchanged
+        && committed.folder == feature.folder
+    {
+        committed.status = agreed_before(feature, history)?.or(committed.status);
+    }
     let runs = feature.id.as_ref().map(|id| book.runs_of(id)).unwrap_or_default();
     let age = now.duration_since(scanned.modified).as_secs();
     let quiet = i64::try_from(config.settings.quiet_seconds).unwrap_or(i64::MAX);

@@ -44,6 +44,28 @@ fn setting_the_status_alone_moves_the_note_and_starts_the_work() {
 }
 
 #[test]
+fn a_status_set_and_committed_elsewhere_counts_as_set() {
+    let world = World::new(&Talk::greeting());
+    let path = world.request(Status::New, "FR-001");
+    world.save("a request");
+    // As on another machine, or by a plugin that commits by itself, while nothing ran here.
+    world.set(&path, "status", PropertyValue::Text("planned".into()));
+    world.save("planned on the phone");
+    world.hand().replace("FR-001", "The program greets.", "The program greets kindly.");
+    world.save("and one more word");
+    world.work();
+    assert_eq!(world.status("FR-001"), Status::Review);
+
+    world.drag("FR-001", Status::New);
+    world.save("dragged on the phone");
+    world.work();
+    assert_eq!(
+        (world.status("FR-001"), world.property("FR-001", "status").unwrap()),
+        (Status::New, "new".into())
+    );
+}
+
+#[test]
 fn folder_and_status_changed_apart_wait_for_the_person() {
     let world = World::new(&Talk::greeting());
     let path = world.request(Status::New, "FR-001");

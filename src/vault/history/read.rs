@@ -128,6 +128,33 @@ impl History {
         self.repository().map(CommittedTexts)
     }
 
+    /// Texts of the note before HEAD's, newest first, as long as it lay at this path; at most `most`.
+    pub fn earlier_texts(&self, path: &NotePath, most: usize) -> Result<Vec<String>, VaultError> {
+        let repository = self.repository()?;
+        let failed = |error| VaultError::git(format!("read the history of `{path}`"), error);
+        let mut texts = vec![];
+        if self.head_tree(&repository)?.is_none() {
+            return Ok(texts);
+        }
+        let place = self.in_repository(path);
+        let mut walk = repository.revwalk().map_err(failed)?;
+        walk.set_sorting(Sort::TOPOLOGICAL).map_err(failed)?;
+        walk.push_head().map_err(failed)?;
+        let mut last = None;
+        for commit in walk.take(AUTHOR_WALK) {
+            let commit = repository.find_commit(commit.map_err(failed)?).map_err(failed)?;
+            let Some(entry) = entry_at(&commit.tree().map_err(failed)?, &place)? else { break };
+            if last.replace(entry.id()).is_none_or(|last| last == entry.id()) {
+                continue;
+            }
+            texts.push(text_of(&repository, entry.id())?);
+            if texts.len() >= most {
+                break;
+            }
+        }
+        Ok(texts)
+    }
+
     /// `Name <mail>` of the author of the last commit that changed the note. Looks back over 5,000 commits.
     pub fn last_author(&self, path: &NotePath) -> Result<Option<String>, VaultError> {
         self.last_author_but(path, None)
