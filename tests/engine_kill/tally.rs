@@ -70,8 +70,11 @@ const WRONG: &str = "#!/bin/sh\n# Counts the lines of its input, with -w the wor
 pub const RIGHT: &str = "#!/bin/sh\n# Counts the lines of its input, with -w the words.\nunit=-l\n\
                          [ \"$1\" = -w ] && unit=-w\nwc $unit | tr -d ' '\n";
 
-/// Every turn as step, agent, and the tool calls of its answer.
-pub fn conversation() -> Vec<(&'static str, &'static str, Vec<(&'static str, Value)>)> {
+/// A turn as step, agent, and the tool calls of its answer.
+pub type Turn = (&'static str, &'static str, Vec<(&'static str, Value)>);
+
+/// Every turn.
+pub fn conversation() -> Vec<Turn> {
     let plan = json!({
         "summary": "An option `-w` in `tally.sh`.",
         "files": [{"path": "tally.sh", "change": "the option"}, {"path": "tests/words.sh", "change": "new"}],
