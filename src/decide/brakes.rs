@@ -7,8 +7,8 @@ use similar::TextDiff;
 use super::next::{Next, plain};
 use super::rounds;
 use crate::domain::{
-    Brake, Effect, FeatureView, Finding, GateKind, GateResult, Progress, Review, RunState, Severity,
-    Snapshot, Step, StepTry,
+    Brake, Effect, FeatureView, Finding, GateKind, GateResult, GateStatus, Progress, Review, RunState,
+    Severity, Snapshot, Step, StepTry,
 };
 
 /// Two errors at least this alike are the same one.
@@ -198,8 +198,31 @@ fn is_same(one: &str, other: &str) -> bool {
     one == other || TextDiff::from_chars(one, other).ratio() >= SAME
 }
 
-/// Kinds of gates that the policy demands and that did not pass.
-pub(super) fn missing_gates(snapshot: &Snapshot, gates: &[GateResult]) -> Vec<GateKind> {
+/// Why the gates are not enough to go on, and what a human can do: one that the policy demands did not pass, or the
+/// project has gates and this machine could run none of them.
+pub(super) fn missing_gates(snapshot: &Snapshot, run: &RunState, gates: &[GateResult]) -> Option<String> {
     let required = snapshot.config.gates.required.iter().copied();
-    required.filter(|kind| !gates.iter().any(|gate| gate.kind == *kind && gate.passed())).collect()
+    let missing: Vec<&str> = required
+        .filter(|kind| !gates.iter().any(|gate| gate.kind == *kind && gate.passed()))
+        .map(GateKind::slug)
+        .collect();
+    if !missing.is_empty() {
+        return Some(format!(
+            "no {} gate passed; add one as `gates` in `00_system/repos/{}.md` or take it out of `required` in \
+             `30_policy/Gates.md`",
+            missing.join(", "),
+            run.repo
+        ));
+    }
+    let mut of_project = gates.iter().filter(|gate| gate.kind != GateKind::Secrets).peekable();
+    let first: &GateResult = of_project.peek()?;
+    of_project.all(|gate| gate.status == GateStatus::NotRun).then(|| {
+        format!(
+            "none of the project's gates could run here (`{}`: {}); install the tool, name other `gates` in \
+             `00_system/repos/{}.md`, or turn `detect` off in `30_policy/Gates.md`",
+            first.name,
+            plain(first.tail.lines().next().unwrap_or("not run")),
+            run.repo
+        )
+    })
 }

@@ -100,9 +100,8 @@ fn after_gates(
     if !failed.is_empty() {
         return fix(snapshot, view, run, round, &format!("gates failed: {}", failed.join(", ")));
     }
-    let missing = brakes::missing_gates(snapshot, gates);
-    if !missing.is_empty() {
-        return missing_gate(snapshot, view, run, round, &missing);
+    if let Some(missing) = brakes::missing_gates(snapshot, run, gates) {
+        return missing_gate(snapshot, view, run, round, missing);
     }
     if !rounds::rule_errors(run, round).is_empty() {
         return fix(
@@ -140,21 +139,14 @@ fn missing_gate(
     view: &FeatureView,
     run: &RunState,
     round: u32,
-    missing: &[crate::domain::GateKind],
+    missing: String,
 ) -> Next {
     if run.gate_history.len() <= run.since_resume.gates {
         let key = StepKey::new(Step::Gates, round);
         let reason = "a human let it go on; the gates run again for the missing one";
         return steps::begin(snapshot, view, run, key, Instruction::default(), reason);
     }
-    let kinds: Vec<&str> = missing.iter().map(|kind| kind.slug()).collect();
-    let detail = format!(
-        "no {} gate passed; add one as `gates` in `00_system/repos/{}.md` or take it out of `required` in \
-         `30_policy/Gates.md`",
-        kinds.join(", "),
-        run.repo
-    );
-    brakes::pull(run, crate::domain::Brake::MissingGate, detail)
+    brakes::pull(run, crate::domain::Brake::MissingGate, missing)
 }
 
 /// Another round of code, unless a brake stops the loop.

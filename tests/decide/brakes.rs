@@ -217,3 +217,17 @@ fn a_finding_that_was_let_pass_and_comes_back_is_a_contradiction_for_a_human() {
     assert_eq!(world.told.last().unwrap(), "brake: contradictory verdicts");
     assert!(world.wait().on.contains("use a loop here"), "{:?}", world.wait());
 }
+
+#[test]
+fn gates_that_none_of_could_run_are_no_reason_to_go_on() {
+    let mut world = World::new();
+    let mut absent = gate(None);
+    absent.status = GateStatus::NotRun;
+    absent.tail = "`cargo` is not installed".into();
+    let mut secrets = gate(None);
+    secrets.kind = GateKind::Secrets;
+    world.script(Step::Gates, 1, StepResult::Gated { gates: vec![absent, secrets] });
+    world.settle();
+    assert_eq!(world.told.last().unwrap(), "brake: required gate missing");
+    assert!(world.wait().on.contains("`cargo` is not installed"), "{:?}", world.wait());
+}
