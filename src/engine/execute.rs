@@ -136,10 +136,11 @@ impl InProcess {
         place: &Place,
         services: &StepServices,
     ) -> Result<(), StepError> {
-        if place.created
-            && let Some(command) = &request.repository.after_create
-        {
-            self.hook(request, place, "after_create", command, services).await?;
+        if !place.worktree.is_set_up() {
+            if let Some(command) = &request.repository.after_create {
+                self.hook(request, place, "after_create", command, services).await?;
+            }
+            place.worktree.mark_set_up()?;
         }
         if let Some(command) = &request.repository.before_run {
             self.hook(request, place, "before_run", command, services).await?;
@@ -166,8 +167,6 @@ struct Place {
     workspace: Arc<Workspace>,
     worktree: Arc<Worktree>,
     base: GitId,
-    /// Whether the worktree was made just now.
-    created: bool,
 }
 
 impl Place {
@@ -181,9 +180,8 @@ impl Place {
                 Some(base) => base.clone(),
                 None => workspace.base_of(&request.target_branch)?,
             };
-            let created = workspace.find(&request.run).is_none();
             let worktree = workspace.prepare(&request.run, &request.branch, &base, request.head.as_ref())?;
-            Ok(Self { workspace: Arc::new(workspace), worktree: Arc::new(worktree), base, created })
+            Ok(Self { workspace: Arc::new(workspace), worktree: Arc::new(worktree), base })
         })
         .await
     }

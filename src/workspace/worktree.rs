@@ -25,6 +25,24 @@ pub struct Worktree {
     pub git_dir: PathBuf,
 }
 
+/// The file in a worktree's git data that says that the hook `after_create` ran to its end.
+const SET_UP: &str = "ado-set-up";
+
+impl Worktree {
+    /// Whether the files were set up since they were made.
+    pub fn is_set_up(&self) -> bool {
+        self.git_dir.join(SET_UP).is_file()
+    }
+
+    /// Remembers that the files are set up, for as long as they are there.
+    ///
+    /// # Errors
+    /// `Io`.
+    pub fn mark_set_up(&self) -> Result<(), WorkspaceError> {
+        put(&self.git_dir, SET_UP, "")
+    }
+}
+
 /// What the sandbox must show of a worktree.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SandboxPaths {
@@ -156,6 +174,15 @@ impl Workspace {
         if fs::symlink_metadata(&path).is_ok_and(|data| !data.is_dir()) {
             let reason = "something that is not a folder stands where the worktree belongs".into();
             return Err(WorkspaceError::BadPath { path, reason });
+        }
+        if !path.is_dir() {
+            let mark = git_dir.join(SET_UP);
+            match fs::remove_file(&mark) {
+                Err(error) if error.kind() != io::ErrorKind::NotFound => {
+                    return Err(WorkspaceError::io("remove", &mark, error));
+                }
+                _ => {}
+            }
         }
         make_folder(&path)?;
         let inside = match (path.canonicalize(), self.worktrees.canonicalize()) {
