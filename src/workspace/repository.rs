@@ -1,9 +1,9 @@
 //! A target repository: opening it, its lock, its commits and where a run starts. It does not know which runs exist.
 
-use std::fs::File;
+use std::fs::{self, File};
 use std::path::{Component, Path, PathBuf};
-use std::sync::Once;
-use std::time::{Duration, Instant};
+use std::sync::{LazyLock, Once};
+use std::time::{Duration, Instant, SystemTime};
 
 use git2::{Commit, ErrorCode, Oid, RepositoryOpenFlags};
 
@@ -16,6 +16,13 @@ const LOCK_PATIENCE: Duration = Duration::from_secs(120);
 /// Who commits for ado-vault. A branch is only ever rewound over commits of this address.
 pub(super) const OWN_NAME: &str = "ado-vault";
 pub(super) const OWN_MAIL: &str = "ado-vault@localhost";
+
+/// Branches that nobody but ado-vault makes.
+const OWN_BRANCHES: &str = "agent/ado/";
+/// File times lag behind the clock by as much as this.
+const CLOCK_STEP: Duration = Duration::from_millis(20);
+/// When this process first opened a repository.
+static STARTED: LazyLock<SystemTime> = LazyLock::new(SystemTime::now);
 
 /// A target repository on this machine. Holds paths only and opens git data for each call, so it can be shared. Calls
 /// block: run them off the async threads.
@@ -41,6 +48,7 @@ impl Workspace {
         vault_root: &Path,
         worktrees: &Path,
     ) -> Result<Self, WorkspaceError> {
+        LazyLock::force(&STARTED);
         let name = repository.name.clone();
         let path = expanded(&repository.path, vault_root)?;
         let Ok(path) = path.canonicalize() else { return Err(WorkspaceError::Missing { name, path }) };
@@ -159,10 +167,16 @@ impl Workspace {
     ) -> Result<(), WorkspaceError> {
         let reference = format!("refs/heads/{branch}");
         let why = format!("ado-vault: {why}");
-        let moved = match from {
-            Some(from) if from == to => return Ok(()),
+        let attempt = || match from {
             Some(from) => repository.reference_matching(&reference, to, true, from, &why),
             None => repository.reference(&reference, to, false, &why),
+        };
+        if from == Some(to) {
+            return Ok(());
+        }
+        let moved = match attempt() {
+            Err(error) if error.code() == ErrorCode::Locked && self.unlock(branch) => attempt(),
+            other => other,
         };
         match moved {
             Ok(_) => Ok(()),
@@ -173,6 +187,16 @@ impl Workspace {
             }
             Err(source) => Err(WorkspaceError::git(format!("move branch `{branch}`"), source)),
         }
+    }
+
+    /// Removes the lock that a killed ado-vault left on one of its own branches: git holds such a lock for an instant,
+    /// so one that is older than this process has no holder. Locks of other branches are never touched.
+    fn unlock(&self, branch: &BranchName) -> bool {
+        let lock = self.git_dir.join(format!("refs/heads/{branch}.lock"));
+        let is_left_over = || {
+            fs::metadata(&lock).and_then(|data| data.modified()).is_ok_and(|at| at + CLOCK_STEP < *STARTED)
+        };
+        branch.as_str().starts_with(OWN_BRANCHES) && is_left_over() && fs::remove_file(&lock).is_ok()
     }
 
     pub(super) fn no_branch(&self, branch: &BranchName) -> WorkspaceError {

@@ -7,5 +7,6 @@ mod judge;
 mod kill;
 mod second_repo;
 mod tally;
+mod watch;
 mod wire;
 mod world;

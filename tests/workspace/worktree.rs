@@ -316,3 +316,19 @@ fn the_sandbox_is_shown_files_and_git_data_but_no_passwords() {
     assert!(paths.read.contains(&git_dir.join("objects")) && paths.read.contains(&worktree.git_dir));
     assert!(paths.read.iter().all(|path| !git_dir.join("config").starts_with(path)));
 }
+
+#[test]
+fn the_lock_that_a_killed_process_left_on_an_own_branch_is_removed_and_others_are_left() {
+    let repo = Repo::new();
+    let workspace = repo.open();
+    let base = workspace.base_of(&"main".parse().unwrap()).unwrap();
+    let lock = repo.path().join(format!(".git/refs/heads/{}.lock", branch(1)));
+    std::fs::create_dir_all(lock.parent().unwrap()).unwrap();
+    std::fs::write(&lock, "").unwrap();
+    let held = workspace.prepare(&run(1), &branch(1), &base, None).unwrap_err();
+    assert!(held.retry(), "one as young as this may have a holder: {held}");
+    let long_ago = std::time::SystemTime::UNIX_EPOCH + std::time::Duration::from_secs(1_000_000_000);
+    std::fs::File::options().write(true).open(&lock).unwrap().set_modified(long_ago).unwrap();
+    workspace.prepare(&run(1), &branch(1), &base, None).unwrap();
+    assert!(!lock.exists());
+}
