@@ -3,6 +3,8 @@
 //!
 //! Plain `cargo test` kills at a sample of the places; `ADO_KILL_EVERY=1` kills at every one.
 
+#[cfg(feature = "aimock")]
+mod aimock;
 mod judge;
 mod kill;
 mod second_repo;

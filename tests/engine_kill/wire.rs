@@ -1,12 +1,8 @@
-//! The same request with a model behind HTTP that speaks OpenAI's chat completions: a server in this process, and aimock,
-//! which others wrote, where `scripts/aimock-test` names it.
+//! The same request with a model behind HTTP that speaks OpenAI's chat completions: a server in this process.
 
 use std::collections::BTreeMap;
 use std::fs;
-use std::net::{TcpListener, TcpStream};
-use std::process::{Child, Command, Stdio};
 use std::sync::{Arc, Mutex};
-use std::time::{Duration, Instant};
 
 use ado_vault::domain::{RunEnd, Status};
 use ado_vault::engine::Quiet;
@@ -65,16 +61,16 @@ impl Respond for Server {
 }
 
 /// One answer of the conversation.
-struct Turn {
-    key: &'static str,
-    agent: &'static str,
+pub struct Turn {
+    pub key: &'static str,
+    pub agent: &'static str,
     /// Answers before it in the same step.
-    before: usize,
-    tool: &'static str,
-    arguments: Value,
+    pub before: usize,
+    pub tool: &'static str,
+    pub arguments: Value,
 }
 
-fn turns() -> Vec<Turn> {
+pub fn turns() -> Vec<Turn> {
     let mut before = BTreeMap::new();
     let turns = tally::conversation().into_iter().map(|(key, agent, calls)| {
         let (tool, arguments) = calls.into_iter().next().unwrap();
@@ -85,14 +81,14 @@ fn turns() -> Vec<Turn> {
     turns.collect()
 }
 
-fn model_note(server: &str) -> String {
+pub fn model_note(server: &str) -> String {
     format!(
         "---\nprovider: openai-compatible\nmodel: scripted\nbase_url: {server}/v1/\nedit_format: tools\n\
          price_input: 3\nprice_output: 15\ntimeout_seconds: 20\n---\nA server on this machine.\n"
     )
 }
 
-fn assert_done(world: &World) {
+pub fn assert_done(world: &World) {
     let ending = Ending::of(world);
     let reached = (ending.status, ending.ended);
     assert_eq!(reached, (Some(Status::Done), Some(RunEnd::Merged)), "{}", ending.note);
@@ -117,75 +113,5 @@ fn a_request_goes_the_whole_way_over_http() {
     let world = World::new(&model_note(&server.uri()));
     world.run_to_the_end(Arc::new(Quiet));
     assert_eq!(scripted.wrong(), (turns().len(), vec![]));
-    assert_done(&world);
-}
-
-/// A server that ends with the test.
-struct Aimock(Child);
-
-impl Drop for Aimock {
-    fn drop(&mut self) {
-        let _ = self.0.kill();
-        let _ = self.0.wait();
-    }
-}
-
-/// What aimock is to answer, told apart by the prompt's beginning, the turn and the round.
-fn fixtures() -> Value {
-    let mut rounds: BTreeMap<(&str, usize), u32> = BTreeMap::new();
-    let fixtures: Vec<Value> = turns()
-        .into_iter()
-        .map(|turn| {
-            let prompt = match turn.agent {
-                "Planner" => "You plan a change to the repository",
-                "Coder" => "You change the code of the repository",
-                "Tester" => "You write tests for a change",
-                _ => "You review a change to the repository",
-            };
-            let round = rounds.entry((turn.agent, turn.before)).and_modify(|round| *round += 1).or_insert(0);
-            json!({
-                "match": {"userMessage": prompt, "turnIndex": turn.before, "sequenceIndex": *round},
-                "response": {
-                    "content": "",
-                    "toolCalls": [{
-                        "id": format!("call_{}_{}", turn.key.replace('/', "_"), turn.before),
-                        "name": turn.tool, "arguments": turn.arguments,
-                    }],
-                    "usage": {"prompt_tokens": 1000, "completion_tokens": 100, "total_tokens": 1100},
-                },
-            })
-        })
-        .collect();
-    json!({ "fixtures": fixtures })
-}
-
-#[test]
-fn a_request_goes_the_whole_way_with_a_server_that_others_wrote() {
-    let Some(program) = std::env::var_os("AIMOCK_PROGRAM") else {
-        eprintln!("not run: AIMOCK_PROGRAM names no server; scripts/aimock-test does");
-        return;
-    };
-    let folder = tempfile::tempdir().unwrap();
-    fs::write(folder.path().join("tally.json"), fixtures().to_string()).unwrap();
-    let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
-    let server = Command::new(program)
-        .args(["-p", &port.to_string(), "-f"])
-        .arg(folder.path())
-        .args(["--strict", "--validate-on-load"])
-        .env("AIMOCK_STRICT_TURN_INDEX", "1")
-        .stdout(Stdio::null())
-        .spawn()
-        .unwrap();
-    let mut server = Aimock(server);
-    let begun = Instant::now();
-    while TcpStream::connect(("127.0.0.1", port)).is_err() {
-        assert!(
-            server.0.try_wait().unwrap().is_none() && begun.elapsed() < Duration::from_secs(20),
-            "no server"
-        );
-        std::thread::yield_now();
-    }
-    let world = World::new(&model_note(&format!("http://127.0.0.1:{port}")));
-    world.run_to_the_end(Arc::new(Quiet));
     assert_done(&world);
 }
