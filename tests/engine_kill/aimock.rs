@@ -30,13 +30,14 @@ fn fixtures() -> Value {
     let fixtures: Vec<Value> = turns()
         .into_iter()
         .map(|turn| {
-            let prompt = match turn.agent {
-                "Planner" => "You plan a change to the repository",
-                "Coder" => "You change the code of the repository",
-                "Tester" => "You write tests for a change",
+            let step = turn.key.split('/').next().unwrap_or_default();
+            let prompt = match step {
+                "plan" => "You plan a change to the repository",
+                "code" => "You change the code of the repository",
+                "test" => "You write tests for a change",
                 _ => "You review a change to the repository",
             };
-            let round = rounds.entry((turn.agent, turn.before)).and_modify(|round| *round += 1).or_insert(0);
+            let round = rounds.entry((step, turn.before)).and_modify(|round| *round += 1).or_insert(0);
             json!({
                 "match": {"userMessage": prompt, "turnIndex": turn.before, "sequenceIndex": *round},
                 "response": {

@@ -63,7 +63,6 @@ impl Respond for Server {
 /// One answer of the conversation.
 pub struct Turn {
     pub key: &'static str,
-    pub agent: &'static str,
     /// Answers before it in the same step.
     pub before: usize,
     pub tool: &'static str,
@@ -72,11 +71,11 @@ pub struct Turn {
 
 pub fn turns() -> Vec<Turn> {
     let mut before = BTreeMap::new();
-    let turns = tally::conversation().into_iter().map(|(key, agent, calls)| {
+    let turns = tally::conversation().into_iter().map(|(key, _, calls)| {
         let (tool, arguments) = calls.into_iter().next().unwrap();
         let count = before.entry(key).or_insert(0);
         *count += 1;
-        Turn { key, agent, before: *count - 1, tool, arguments }
+        Turn { key, before: *count - 1, tool, arguments }
     });
     turns.collect()
 }
