@@ -9,6 +9,5 @@ mod judge;
 mod kill;
 mod second_repo;
 mod tally;
-mod watch;
 mod wire;
 mod world;
