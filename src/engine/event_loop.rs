@@ -160,6 +160,7 @@ impl Engine {
             engine.say(&Said::Problem { what });
         }
         let lock = VaultLock::acquire(vault)?;
+        engine.history.repair(&lock)?;
         sweep_kept(&lock, vault)?;
         drop(lock);
         engine.recover(&first)?;

@@ -10,6 +10,7 @@ use jiff::Timestamp;
 
 use super::place;
 use super::root::is_absent;
+use super::seam::change;
 use super::{Vault, VaultError};
 use crate::domain::{Diagnostic, Event, FeatureId, JOURNAL_VERSION, NotePath, Record, RunId};
 
@@ -53,7 +54,8 @@ impl Journal {
             source,
         })?;
         line.push(b'\n');
-        if let Err(source) = self.file.write_all(&line).and_then(|()| self.file.sync_data()) {
+        let append = || self.file.write_all(&line).and_then(|()| self.file.sync_data());
+        if let Err(source) = change("append", append) {
             // Half a line must not stand before the next one; if this fails too, the next open cuts it.
             let _ = self.file.set_len(self.end);
             return Err(VaultError::io("append to", &self.absolute, source));

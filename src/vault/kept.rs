@@ -12,6 +12,7 @@ use serde::{Deserialize, Serialize};
 
 use super::lock::private_folder;
 use super::root::{into_text, is_absent, read_note};
+use super::seam::change;
 use super::store::{Created, create, edit};
 use super::{StoreError, Vault, VaultError, VaultLock, place};
 use crate::domain::{ContentHash, NotePath};
@@ -76,7 +77,8 @@ impl Kept {
             self.save()?;
         }
         // On another file system than the note's it stays beside the note, where the record finds it.
-        if fs::rename(&self.entry.temporary, &self.file).is_err() && self.entry.temporary.exists() {
+        let put_away = change("keep", || fs::rename(&self.entry.temporary, &self.file));
+        if put_away.is_err() && self.entry.temporary.exists() {
             tracing::warn!(file = %self.entry.temporary.display(), "a replaced file stays beside its note");
         }
         Ok(())
@@ -90,10 +92,7 @@ impl Kept {
 
     fn save(&self) -> Result<(), VaultError> {
         let json = serde_json::to_vec(&self.entry).expect("an entry of strings is JSON");
-        let temporary = place::beside(&self.record);
-        fs::write(&temporary, json)
-            .and_then(|()| fs::rename(&temporary, &self.record))
-            .map_err(|source| VaultError::io("write", &self.record, source))
+        place::replace_unsynced(&self.record, &json)
     }
 
     /// The place of the swapped-out file: put away, or still beside the note.

@@ -15,6 +15,7 @@ mod place;
 mod relocate;
 mod root;
 mod scan;
+mod seam;
 mod store;
 mod template;
 mod watch;
@@ -28,6 +29,8 @@ pub use lock::{VaultLock, WatchLock};
 pub use relocate::{Moved, mended_by_move, move_note};
 pub use root::Vault;
 pub use scan::{Scan, ScannedNote, Scanner};
+#[cfg(debug_assertions)]
+pub use seam::{Moment, at_moments};
 pub use store::{Created, Edited, create, edit, write_projection};
 pub use template::{InitReport, RepositoryState, init};
 pub use watch::{Look, Watch};

@@ -14,6 +14,7 @@ use rustix::io::Errno;
 
 use super::VaultError;
 use super::root::is_absent;
+use super::seam::change;
 
 /// Temporary files begin with this, so that scans, Obsidian and people do not see them.
 const TEMPORARY: &str = ".ado-tmp-";
@@ -47,7 +48,7 @@ pub(crate) fn write_synced(path: &Path, bytes: &[u8], like: Option<&fs::Metadata
         }
         file.sync_all()
     };
-    write().map_err(|source| {
+    change("write", write).map_err(|source| {
         // A half-written temporary file serves nobody; the first error is the one to report.
         let _ = fs::remove_file(path);
         failed(source)
@@ -56,7 +57,7 @@ pub(crate) fn write_synced(path: &Path, bytes: &[u8], like: Option<&fs::Metadata
 
 /// Swaps two files atomically. `false` when the file system cannot.
 pub(crate) fn exchange(one: &Path, other: &Path) -> Result<bool, VaultError> {
-    match renameat_with(CWD, one, CWD, other, RenameFlags::EXCHANGE) {
+    match change("exchange", || renameat_with(CWD, one, CWD, other, RenameFlags::EXCHANGE)) {
         Ok(()) => Ok(true),
         Err(Errno::INVAL | Errno::NOSYS | Errno::OPNOTSUPP) => Ok(false),
         Err(error) => Err(VaultError::io("exchange", other, error.into())),
@@ -65,7 +66,7 @@ pub(crate) fn exchange(one: &Path, other: &Path) -> Result<bool, VaultError> {
 
 /// Renames without ever replacing. `false` when something is at `to`.
 pub(crate) fn rename_new(from: &Path, to: &Path) -> Result<bool, VaultError> {
-    match renameat_with(CWD, from, CWD, to, RenameFlags::NOREPLACE) {
+    match change("place", || renameat_with(CWD, from, CWD, to, RenameFlags::NOREPLACE)) {
         Ok(()) => Ok(true),
         Err(Errno::EXIST) => Ok(false),
         Err(Errno::INVAL | Errno::NOSYS | Errno::OPNOTSUPP) => link_new(from, to),
@@ -75,12 +76,12 @@ pub(crate) fn rename_new(from: &Path, to: &Path) -> Result<bool, VaultError> {
 
 /// The same by a hard link, which never replaces either.
 pub(crate) fn link_new(from: &Path, to: &Path) -> Result<bool, VaultError> {
-    match fs::hard_link(from, to) {
+    match change("link", || fs::hard_link(from, to)) {
         Ok(()) => {}
         Err(error) if error.kind() == io::ErrorKind::AlreadyExists => return Ok(false),
         Err(source) => return Err(VaultError::io("move", from, source)),
     }
-    fs::remove_file(from).map_err(|source| VaultError::io("move", from, source))?;
+    change("unlink", || fs::remove_file(from)).map_err(|source| VaultError::io("move", from, source))?;
     Ok(true)
 }
 
@@ -88,17 +89,29 @@ pub(crate) fn link_new(from: &Path, to: &Path) -> Result<bool, VaultError> {
 pub(crate) fn replace(path: &Path, bytes: &[u8]) -> Result<(), VaultError> {
     let temporary = beside(path);
     write_synced(&temporary, bytes, None)?;
-    fs::rename(&temporary, path).map_err(|source| {
+    change("replace", || fs::rename(&temporary, path)).map_err(|source| {
         let _ = fs::remove_file(&temporary);
         VaultError::io("write", path, source)
     })?;
     sync_folder(path)
 }
 
+/// Replaces or makes a file of ado's own at once, without waiting for the disk: for what a power cut may take.
+pub(crate) fn replace_unsynced(path: &Path, bytes: &[u8]) -> Result<(), VaultError> {
+    let temporary = beside(path);
+    let write = || fs::write(&temporary, bytes);
+    change("note down", || write().and_then(|()| fs::rename(&temporary, path))).map_err(|source| {
+        let _ = fs::remove_file(&temporary);
+        VaultError::io("write", path, source)
+    })
+}
+
 /// Makes the folders above `path`.
 pub(crate) fn make_parents(path: &Path) -> Result<(), VaultError> {
     match path.parent() {
-        Some(parent) => fs::create_dir_all(parent).map_err(|source| VaultError::io("make", parent, source)),
+        Some(parent) if parent.is_dir() => Ok(()),
+        Some(parent) => change("make folder", || fs::create_dir_all(parent))
+            .map_err(|source| VaultError::io("make", parent, source)),
         None => Ok(()),
     }
 }
@@ -117,7 +130,7 @@ pub(crate) fn sync_folder(path: &Path) -> Result<(), VaultError> {
 
 /// Removes a file that may be gone already.
 pub(crate) fn remove(path: &Path) -> Result<(), VaultError> {
-    match fs::remove_file(path) {
+    match change("remove", || fs::remove_file(path)) {
         Err(error) if !is_absent(&error) => Err(VaultError::io("remove", path, error)),
         _ => Ok(()),
     }

@@ -66,7 +66,10 @@ fn a_foreign_index_lock_is_respected_and_the_index_mended_later() {
         "the debt shows until it is mended"
     );
 
-    History::open(&place.vault).unwrap();
+    let before = fs::read(place.file(".git/index")).unwrap();
+    let history = History::open(&place.vault).unwrap();
+    assert_eq!(fs::read(place.file(".git/index")).unwrap(), before, "to look changes nothing");
+    history.repair(&place.lock()).unwrap();
     assert_eq!(place.git(&["status", "--porcelain"]), format!("MM \"{B}\"\nA  \"{C}\""));
 }
 
@@ -79,25 +82,55 @@ fn a_debt_is_forgiven_where_the_user_staged_something_since() {
     fs::remove_file(place.file(".git/index.lock")).unwrap();
     place.write(A, "ado\nuser\n");
     place.git(&["add", A]);
-    History::open(&place.vault).unwrap();
+    History::open(&place.vault).unwrap().repair(&place.lock()).unwrap();
     assert_eq!(place.git(&["status", "--porcelain", A]), format!("M  \"{A}\""));
 }
 
+/// The user had staged another version when the note was committed whole, and the process ended before the index knew.
 #[test]
-fn a_lock_that_a_killed_ado_left_is_cleared_and_a_living_one_is_not() {
+fn a_debt_is_settled_where_the_user_had_staged_something_before() {
+    let place = busy();
+    fs::write(place.file(".git/index.lock"), "someone").unwrap();
+    commit(&place, &[note(B)]);
+    fs::remove_file(place.file(".git/index.lock")).unwrap();
+    History::open(&place.vault).unwrap().repair(&place.lock()).unwrap();
+    assert_eq!(place.git(&["status", "--porcelain"]), format!("A  \"{C}\""));
+}
+
+/// Two commits are owed, and the user's own `git add` between them made the index what HEAD was then.
+#[test]
+fn a_debt_of_two_commits_is_settled_whichever_of_them_the_index_knows() {
     let place = busy();
     let lock = place.file(".git/index.lock");
-    let mut child = std::process::Command::new("true").spawn().unwrap();
-    child.wait().unwrap();
-    fs::write(&lock, format!("ado-vault {} 1\n", child.id())).unwrap();
-    History::open(&place.vault).unwrap();
-    assert!(!lock.exists());
+    let a = place.write(A, "first\n");
+    fs::write(&lock, "someone").unwrap();
+    commit(&place, std::slice::from_ref(&a));
+    fs::remove_file(&lock).unwrap();
+    place.git(&["add", A]);
+    fs::write(&lock, "someone").unwrap();
+    place.write(A, "second\n");
+    commit(&place, &[a]);
+    place.write(C, "newer\n");
+    fs::remove_file(&lock).unwrap();
+    place.git(&["add", C]);
+    History::open(&place.vault).unwrap().repair(&place.lock()).unwrap();
+    assert_eq!(place.git(&["status", "--porcelain"]), format!("MM \"{B}\"\nA  \"{C}\""));
+}
 
-    let stat = fs::read_to_string("/proc/self/stat").unwrap();
-    let start = stat.rsplit_once(')').unwrap().1.split_whitespace().nth(19).unwrap();
-    fs::write(&lock, format!("ado-vault {} {start}\n", std::process::id())).unwrap();
-    History::open(&place.vault).unwrap();
-    assert!(lock.exists());
+/// What was staged of another owed note since stays staged when a later commit settles both.
+#[test]
+fn a_later_commit_takes_over_only_what_it_holds() {
+    let place = busy();
+    let lock = place.file(".git/index.lock");
+    let a = place.write(A, "ado\n");
+    fs::write(&lock, "someone").unwrap();
+    commit(&place, &[a]);
+    fs::remove_file(&lock).unwrap();
+    place.write(A, "ado\nuser\n");
+    place.git(&["add", A]);
+    place.write(B, "whole\n");
+    commit(&place, &[note(B)]);
+    assert_eq!(place.git(&["status", "--porcelain"]), format!("M  \"{A}\"\nA  \"{C}\""));
 }
 
 /// A file that is as young as the index and changes without changing its size is still seen as changed.

@@ -1,6 +1,8 @@
 //! The vault room against real files, real git and real processes.
 
 mod common;
+#[cfg(debug_assertions)]
+mod cut_off;
 mod history;
 mod index;
 mod init;

@@ -8,8 +8,9 @@ use git2::build::TreeUpdateBuilder;
 use git2::{ErrorCode, FileMode, Oid, Repository, Signature, Tree};
 
 use super::super::root::is_absent;
+use super::super::seam::change;
 use super::super::{VaultError, VaultLock};
-use super::index::{Entry, Staged};
+use super::index::Entry;
 use super::message::{Change, CommitMessage, of_human};
 use super::repository::{Head, History, entry_at};
 use super::sign;
@@ -30,10 +31,10 @@ struct NewTree {
 impl History {
     /// Commits the present versions of `paths` (deletions and moves among them included) as the human's own work, under
     /// `git config user.*`. `None` when nothing differs from HEAD.
-    pub fn commit_human(&self, _lock: &VaultLock, paths: &[NotePath]) -> Result<Option<GitId>, VaultError> {
+    pub fn commit_human(&self, lock: &VaultLock, paths: &[NotePath]) -> Result<Option<GitId>, VaultError> {
         let repository = self.repository()?;
         let author = human(&repository)?;
-        self.commit_paths(&repository, paths, &author, of_human)
+        self.commit_paths(lock, &repository, paths, &author, of_human)
     }
 
     /// Commits the present versions of `paths` as `ado-vault <ado-vault@localhost>`. `None` when nothing differs.
@@ -43,18 +44,19 @@ impl History {
     /// [`VaultError::Program`] when the user's git is set to sign and signing fails: nothing is committed then.
     pub fn commit(
         &self,
-        _lock: &VaultLock,
+        lock: &VaultLock,
         paths: &[NotePath],
         message: &CommitMessage,
     ) -> Result<Option<GitId>, VaultError> {
         let repository = self.repository()?;
         let author = Signature::now("ado-vault", OWN_MAIL)
             .map_err(|error| VaultError::git("name the committer", error))?;
-        self.commit_paths(&repository, paths, &author, |_| message.clone())
+        self.commit_paths(lock, &repository, paths, &author, |_| message.clone())
     }
 
     fn commit_paths(
         &self,
+        lock: &VaultLock,
         repository: &Repository,
         paths: &[NotePath],
         author: &Signature<'_>,
@@ -63,17 +65,18 @@ impl History {
         if let Some(why) = self.unfinished(repository) {
             return Err(VaultError::Blocked { why });
         }
-        self.repair_index(repository)?;
+        self.repair(lock)?;
         for _ in 0..ATTEMPTS {
             let head = self.head(repository)?;
             let Some(tree) = self.tree_with(repository, &head, paths)? else { return Ok(None) };
             let message = message(&tree.changes).text();
-            let commit = write_commit(repository, &head, tree.id, author, &message)?;
+            let commit =
+                change("write commit", || write_commit(repository, &head, tree.id, author, &message))?;
             self.note_index_debt(&tree.entries)?;
-            if !point_at(repository, &head, commit, &message)? {
+            if !self.point_at(repository, &head, commit, author, &message)? {
                 continue;
             }
-            self.settle_index(repository, Staged::TakeOver);
+            self.settle_index(repository, &tree.entries);
             return Ok(Some(GitId(commit.to_string())));
         }
         Err(VaultError::Blocked {
@@ -126,7 +129,7 @@ impl History {
         if changes.is_empty() {
             return Ok(None);
         }
-        let id = update.create_updated(repository, &base).map_err(failed)?;
+        let id = change("write tree", || update.create_updated(repository, &base)).map_err(failed)?;
         Ok(Some(NewTree { id, changes, entries }))
     }
 
@@ -143,14 +146,14 @@ impl History {
         }
         let failed = |error| VaultError::git(format!("store `{path}` in git"), error);
         let blob = if self.converts_line_ends(repository) {
-            repository.blob_path(&absolute).map_err(failed)?
+            change("write blob", || repository.blob_path(&absolute)).map_err(failed)?
         } else {
             let bytes = match fs::read(&absolute) {
                 Ok(bytes) => bytes,
                 Err(error) if is_absent(&error) => return Ok(None),
                 Err(source) => return Err(VaultError::io("read", &absolute, source)),
             };
-            repository.blob(&bytes).map_err(failed)?
+            change("write blob", || repository.blob(&bytes)).map_err(failed)?
         };
         let executable = metadata.permissions().mode() & 0o111 != 0;
         Ok(Some((blob, if executable { FileMode::BlobExecutable } else { FileMode::Blob })))
@@ -193,24 +196,6 @@ fn write_commit(
             let signature = key.sign(content)?;
             repository.commit_signed(content, &signature, None).map_err(failed)
         }
-    }
-}
-
-/// Moves the branch from where it was seen to the new commit. `false` when someone else moved it first.
-fn point_at(repository: &Repository, head: &Head, commit: Oid, message: &str) -> Result<bool, VaultError> {
-    let subject = message.lines().next().unwrap_or_default();
-    let moved = match head.commit {
-        Some(old) => {
-            repository.reference_matching(&head.reference, commit, true, old, &format!("commit: {subject}"))
-        }
-        None => repository.reference(&head.reference, commit, false, &format!("commit (initial): {subject}")),
-    };
-    match moved {
-        Ok(_) => Ok(true),
-        Err(error) if matches!(error.code(), ErrorCode::Modified | ErrorCode::Exists | ErrorCode::Locked) => {
-            Ok(false)
-        }
-        Err(error) => Err(VaultError::git("move the branch to the commit", error)),
     }
 }
 

@@ -4,11 +4,10 @@
 //! What is owed to the index is written down before the branch moves and settled after; a crash in between, or another
 //! program's `index.lock`, leaves the debt for the next time.
 
-use std::fs::{self, OpenOptions};
-use std::io::{self, Write};
+use std::collections::BTreeMap;
+use std::fs;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
-use std::thread::sleep;
 use std::time::Duration;
 
 use git2::{Index, IndexEntry, IndexTime, ObjectType, Oid, Repository};
@@ -16,36 +15,25 @@ use serde::{Deserialize, Serialize};
 
 use super::super::lock::private_folder;
 use super::super::root::is_absent;
-use super::super::{VaultError, place};
+use super::super::seam::change;
+use super::super::{VaultError, VaultLock, place};
 use super::program::{git, run};
 use super::repository::{History, entry_at};
-
-/// First word of the lock files that we make.
-const MARK: &str = "ado-vault";
-/// How long another program's lock is waited for.
-const WAITS: u32 = 20;
-const WAIT: Duration = Duration::from_millis(10);
 
 /// A path whose entry must become what HEAD has.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub(super) struct Entry {
     path: String,
-    /// Blob that HEAD had before the commit, in hex.
-    old: Option<String>,
-}
-
-/// What is done with an owed entry for which the user staged something else than HEAD had.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Staged {
-    /// Right after the commit, which holds the whole file: like `git commit PATH`.
-    TakeOver,
-    /// Later: it may have been staged since.
-    Keep,
+    /// Blobs that HEAD had there before the commits that are owed, in hex. An entry with one of them holds no staged work.
+    old: Vec<Option<String>>,
+    /// The index as it was before the last of those commits, by a second name. What is still staged as it was there is in
+    /// the commit.
+    index: Option<PathBuf>,
 }
 
 impl Entry {
     pub(super) fn new(path: String, old: Option<Oid>) -> Self {
-        Self { path, old: old.map(|id| id.to_string()) }
+        Self { path, old: vec![old.map(|id| id.to_string())], index: None }
     }
 }
 
@@ -53,56 +41,59 @@ impl History {
     /// Writes down, before the branch moves, which entries will be owed.
     pub(super) fn note_index_debt(&self, entries: &[Entry]) -> Result<(), VaultError> {
         let mut debt = self.index_debt()?;
+        let index = self.keep_index()?;
         for entry in entries {
-            if !debt.iter().any(|known| known.path == entry.path) {
-                debt.push(entry.clone());
+            let index = index.clone();
+            match debt.iter_mut().find(|known| known.path == entry.path) {
+                Some(known) => {
+                    known.old.extend(entry.old.iter().cloned());
+                    known.index = index;
+                }
+                None => debt.push(Entry { index, ..entry.clone() }),
             }
         }
-        let path = self.debt_path()?;
         let json = serde_json::to_vec(&debt).expect("a list of strings is JSON");
-        let temporary = place::beside(&path);
-        fs::write(&temporary, json)
-            .and_then(|()| fs::rename(&temporary, &path))
-            .map_err(|source| VaultError::io("write", &path, source))
+        place::replace_unsynced(&self.debt_path()?, &json)
     }
 
-    /// Clears our own stale lock and settles what an earlier commit left owed.
-    pub(super) fn repair_index(&self, repository: &Repository) -> Result<(), VaultError> {
-        let lock = self.lock_path();
-        if is_ours(&lock) && !is_alive(&lock) {
-            place::remove(&lock)?;
-        }
-        self.settle_index(repository, Staged::Keep);
-        Ok(())
+    /// Clears what a killed process of ours left in the repository, its locks first, and settles what is owed to the
+    /// index. A process that only looks must not do this: what it sees owed may be a commit that is just being made.
+    pub fn repair(&self, _lock: &VaultLock) -> Result<(), VaultError> {
+        let repository = self.repository()?;
+        self.clear_own_locks()?;
+        self.settle_index(&repository, &[]);
+        if self.index_debt()?.is_empty() { self.clear_own_files() } else { Ok(()) }
     }
 
-    /// Makes the owed entries what HEAD has. The commit stands whatever happens here: what cannot be settled now, as when
-    /// another program has the index, stays owed.
-    pub(super) fn settle_index(&self, repository: &Repository, staged: Staged) {
-        if let Err(error) = self.try_to_settle(repository, staged) {
+    /// Makes the owed entries what HEAD has; those in `committed`, whose whole files were just committed, whatever the
+    /// user staged of them. The commit stands whatever happens here: what cannot be settled now, as when another program
+    /// has the index, stays owed.
+    pub(super) fn settle_index(&self, repository: &Repository, committed: &[Entry]) {
+        if let Err(error) = self.try_to_settle(repository, committed) {
             let cause = std::error::Error::source(&error).map(ToString::to_string).unwrap_or_default();
             tracing::warn!(%error, cause, "the git index is updated later");
         }
     }
 
-    fn try_to_settle(&self, repository: &Repository, staged: Staged) -> Result<(), VaultError> {
+    fn try_to_settle(&self, repository: &Repository, committed: &[Entry]) -> Result<(), VaultError> {
         let debt = self.index_debt()?;
         if debt.is_empty() {
             return Ok(());
         }
-        let lock = self.lock_path();
-        if !take(&lock)? {
+        let text = format!("ado-vault, process {}\n", std::process::id());
+        let Some(lock) = self.take_lock(&self.lock_of("index"), &text)? else {
             tracing::info!("another git program has the index; it is updated later");
             return Ok(());
-        }
-        let written = self.rewrite_index(repository, &debt, staged);
-        place::remove(&lock)?;
+        };
+        let written = self.rewrite_index(repository, &debt, committed);
+        drop(lock);
         match written {
             // An index that libgit2 cannot read: split or sparse.
             Err(VaultError::Git { .. }) => self.update_by_program(repository, &debt)?,
             written => written?,
         }
-        place::remove(&self.debt_path()?)
+        place::remove(&self.debt_path()?)?;
+        debt.iter().filter_map(|owed| owed.index.as_deref()).try_for_each(place::remove)
     }
 
     /// The same by the `git` program, which knows every kind of index.
@@ -133,12 +124,12 @@ impl History {
         &self,
         repository: &Repository,
         debt: &[Entry],
-        staged: Staged,
+        committed: &[Entry],
     ) -> Result<(), VaultError> {
         let failed = |error| VaultError::git("update the git index", error);
         let path = self.index_path();
-        let copy = path.with_file_name(format!("index.{MARK}-{}", place::unique_name()));
-        let written_at = match fs::copy(&path, &copy) {
+        let copy = self.own_file("index")?;
+        let written_at = match change("copy index", || fs::copy(&path, &copy)) {
             Ok(_) => fs::metadata(&path).ok().map(|metadata| metadata.mtime()),
             // Before the first commit there may be no index.
             Err(error) if is_absent(&error) => None,
@@ -150,6 +141,7 @@ impl History {
                 distrust_racy_entries(&mut index, written_at).map_err(failed)?;
             }
             let tree = self.head_tree(repository)?;
+            let mut earlier = EarlierIndexes::default();
             for owed in debt {
                 let head = match &tree {
                     Some(tree) => entry_at(tree, &owed.path)?,
@@ -158,7 +150,10 @@ impl History {
                 let head = head.filter(|entry| entry.kind() == Some(ObjectType::Blob));
                 let place = Path::new(&owed.path);
                 let present = index.get_path(place, 0).map(|entry| entry.id.to_string());
-                if staged == Staged::Keep && present != owed.old {
+                let is_free = committed.iter().any(|entry| entry.path == owed.path)
+                    || owed.old.contains(&present)
+                    || earlier.staged(owed).is_some_and(|staged| staged == present);
+                if !is_free {
                     continue;
                 }
                 for stage in 1..=3 {
@@ -177,8 +172,9 @@ impl History {
                     None => {}
                 }
             }
-            index.write().map_err(failed)?;
-            fs::rename(&copy, &path).map_err(|source| VaultError::io("write", &path, source))
+            change("write index", || index.write()).map_err(failed)?;
+            change("replace index", || fs::rename(&copy, &path))
+                .map_err(|source| VaultError::io("write", &path, source))
         };
         let updated = update();
         if updated.is_err() {
@@ -238,50 +234,28 @@ impl History {
         Ok(private_folder(&self.vault)?.join("index-debt.json"))
     }
 
-    fn lock_path(&self) -> PathBuf {
-        self.index_path().with_file_name("index.lock")
+    /// Gives the index a second name, under which it stays as it is now; `None` where there is no index, or no second name.
+    fn keep_index(&self) -> Result<Option<PathBuf>, VaultError> {
+        let kept = self.own_file("index")?;
+        Ok(change("keep index", || fs::hard_link(self.index_path(), &kept)).is_ok().then_some(kept))
     }
 }
 
-/// Whether this lock file was made by ado-vault.
-pub(super) fn is_ours(lock: &Path) -> bool {
-    fs::read(lock).is_ok_and(|bytes| bytes.starts_with(MARK.as_bytes()))
-}
+/// Indexes as they were before commits that are owed.
+#[derive(Default)]
+struct EarlierIndexes(BTreeMap<PathBuf, Option<Index>>);
 
-/// Whether the process that made this lock file of ours still runs.
-fn is_alive(lock: &Path) -> bool {
-    let text = fs::read_to_string(lock).unwrap_or_default();
-    let mut words = text.split_whitespace().skip(1);
-    let (Some(pid), Some(start)) = (words.next(), words.next()) else { return false };
-    start_of(pid).is_some_and(|now| now == start)
-}
-
-/// Start time of a process in clock ticks since boot.
-fn start_of(pid: &str) -> Option<String> {
-    let stat = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
-    stat.rsplit_once(')')?.1.split_whitespace().nth(19).map(str::to_owned)
-}
-
-/// Makes the lock file; `false` when another program keeps it.
-fn take(lock: &Path) -> Result<bool, VaultError> {
-    for _ in 0..WAITS {
-        match OpenOptions::new().write(true).create_new(true).open(lock) {
-            Ok(mut file) => {
-                let start = start_of("self").unwrap_or_default();
-                let text = format!("{MARK} {} {start}\n", std::process::id());
-                return match file.write_all(text.as_bytes()) {
-                    Ok(()) => Ok(true),
-                    Err(source) => {
-                        place::remove(lock)?;
-                        Err(VaultError::io("lock", lock, source))
-                    }
-                };
-            }
-            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => sleep(WAIT),
-            Err(source) => return Err(VaultError::io("lock", lock, source)),
-        }
+impl EarlierIndexes {
+    /// What was at an owed path: nothing, or a blob in hex. `None` when it is not known.
+    fn staged(&mut self, owed: &Entry) -> Option<Option<String>> {
+        let path = owed.index.as_ref()?;
+        let index = self.0.entry(path.clone()).or_insert_with(|| {
+            // libgit2 takes a file that is not there for an empty index.
+            path.exists().then(|| Index::open(path).ok()).flatten()
+        });
+        let entry = index.as_ref()?.get_path(Path::new(&owed.path), 0);
+        Some(entry.map(|entry| entry.id.to_string()))
     }
-    Ok(false)
 }
 
 /// Entries as young as the old index file may hide a change; with a size of zero git looks into the file itself. Git does

@@ -3,7 +3,9 @@
 //! Uses libgit2 for all but fetch, push and rebase, so that no hook, filter or monitor of the repository runs. Does not
 //! know which transition a commit stands for, and never touches the user's staged work.
 
+mod branch;
 mod commit;
+mod git_lock;
 mod index;
 mod message;
 mod program;

@@ -2,7 +2,6 @@
 
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
-use std::time::SystemTime;
 
 use git2::{ErrorCode, Oid, Repository, RepositoryState};
 
@@ -14,7 +13,9 @@ use crate::domain::NotePath;
 #[derive(Debug)]
 pub struct History {
     pub(super) vault: Vault,
-    git_dir: PathBuf,
+    pub(super) git_dir: PathBuf,
+    /// The same, but for a linked work tree, where it is the main one's.
+    pub(super) common_dir: PathBuf,
     pub(super) work_dir: PathBuf,
     /// The vault's folder within the repository, with a `/` at its end; empty when it is the root.
     pub(super) prefix: String,
@@ -30,8 +31,7 @@ pub(super) struct Head {
 }
 
 impl History {
-    /// The repository whose work tree holds the vault. Repairs what a crash left: index entries not updated after a
-    /// commit, our own stale index lock.
+    /// The repository whose work tree holds the vault. Changes nothing; [`History::repair`] mends what a crash left.
     ///
     /// # Errors
     /// [`VaultError::NoRepository`] when there is none, or only a bare one.
@@ -53,15 +53,14 @@ impl History {
             std::fs::canonicalize(work_dir).map_err(|source| VaultError::io("open", work_dir, source))?;
         let inside = vault.root().strip_prefix(&work_dir).map_err(|_| missing())?;
         let inside = inside.to_str().ok_or_else(missing)?;
-        let history = Self {
+        Ok(Self {
             vault: vault.clone(),
             git_dir: repository.path().to_owned(),
+            common_dir: repository.commondir().to_owned(),
             prefix: if inside.is_empty() { String::new() } else { format!("{inside}/") },
             work_dir,
             committed: Mutex::default(),
-        };
-        history.repair_index(&repository)?;
-        Ok(history)
+        })
     }
 
     /// Why no commit can be made now, and what to do; `None` when one can.
@@ -71,17 +70,8 @@ impl History {
             Err(error) => return Some(error.to_string()),
         };
         self.unfinished(&repository).or_else(|| {
-            let lock = self.git_dir.join("index.lock");
-            let made = std::fs::metadata(&lock).and_then(|metadata| metadata.modified()).ok()?;
-            if super::index::is_ours(&lock) {
-                return None;
-            }
-            let seconds = SystemTime::now().duration_since(made).map_or(0, |age| age.as_secs());
-            Some(format!(
-                "another git program has the index locked since {seconds} s; let it finish, or if none runs: \
-                 `rm {}`",
-                lock.display()
-            ))
+            let (lock, seconds) = self.foreign_lock(&self.head(&repository).ok()?)?;
+            Some(locked(&lock, seconds))
         })
     }
 
@@ -124,11 +114,19 @@ impl History {
     pub(super) fn head(&self, repository: &Repository) -> Result<Head, VaultError> {
         let failed = |error| VaultError::git("read HEAD", error);
         let head = repository.find_reference("HEAD").map_err(failed)?;
-        let Some(reference) = head.symbolic_target().map_err(failed)?.map(str::to_owned) else {
+        let Some(mut reference) = head.symbolic_target().map_err(failed)?.map(str::to_owned) else {
             return Err(VaultError::Blocked {
                 why: "the vault's repository has a detached HEAD; `git switch` to a branch".to_owned(),
             });
         };
+        // A branch may be another name of a branch; git itself follows five.
+        for _ in 0..5 {
+            let Ok(found) = repository.find_reference(&reference) else { break };
+            match found.symbolic_target() {
+                Ok(Some(target)) => target.clone_into(&mut reference),
+                _ => break,
+            }
+        }
         let commit = match repository.refname_to_id(&reference) {
             Ok(commit) => Some(commit),
             Err(error) if error.code() == ErrorCode::NotFound => None,
@@ -165,6 +163,14 @@ impl History {
     pub(super) fn index_path(&self) -> PathBuf {
         self.git_dir.join("index")
     }
+}
+
+/// That another program has a lock, and what to do.
+pub(super) fn locked(lock: &Path, seconds: u64) -> String {
+    format!(
+        "another git program has locked the vault's repository since {seconds} s; let it finish, or if none runs: `rm {}`",
+        lock.display()
+    )
 }
 
 /// The entry at `path`, if the tree has one.
