@@ -16,7 +16,8 @@ use crate::domain::{
 use crate::note::{self, EditError, PropertyValue};
 use crate::report::render;
 use crate::vault::{
-    CommitMessage, History, Vault, VaultLock, edit, mended_by_move, move_note, write_projection,
+    CommitMessage, History, Vault, VaultLock, edit, mend_after_move, mended_by_move, relocate,
+    write_projection,
 };
 
 /// What should stand in a note, apart from what its run says anyway.
@@ -93,10 +94,25 @@ impl Scribe<'_> {
         }
         let mut paths = vec![feature.path.clone()];
         // Where a human moved it from.
-        paths.extend(feature.id.iter().flat_map(|id| look.left_behind(id)).cloned());
+        let left = feature.id.iter().flat_map(|id| look.left_behind(id));
+        paths.extend(left.clone().cloned());
+        let is_new_here = self.history.committed_text(&feature.path)?.is_none();
+        let left = left.filter(|at| is_new_here && look.scan.note(at).is_none());
+        let left: Vec<(&NotePath, Option<ContentHash>)> = left
+            .map(|at| Ok((at, self.history.committed_text(at)?.map(ContentHash::of))))
+            .collect::<Result<_, EngineError>>()?;
         let mut of_human = paths.clone();
+        for (from, _) in &left {
+            of_human.extend(mended_by_move(self.vault, from, &feature.path, &look.scan));
+        }
         of_human.extend(self.mended_with(look, feature, change)?);
         self.history.commit_human(&lock, &of_human)?;
+        for (from, unmended) in left {
+            // A human's move broke them. Obsidian mends such links itself; a file manager does not.
+            let to = &feature.path;
+            let moved = mend_after_move(&lock, self.vault, from, to, &look.scan, &|_| unmended.clone())?;
+            paths.extend(moved.touched);
+        }
         if let Some(run) = run {
             self.journal_blocks(run, look.folders.runs())?;
         }
@@ -110,7 +126,7 @@ impl Scribe<'_> {
             let folder = look.folders.status(to);
             if look.folders.status_of(&path) != Some(to) {
                 let target = path.moved_to(&folder)?;
-                let moved = move_note(&lock, self.vault, &path, &target, &look.scan)?;
+                let moved = relocate(&lock, self.vault, &path, &target, &look.scan)?;
                 paths.extend(moved.touched);
                 path = target;
             }

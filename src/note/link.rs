@@ -32,13 +32,23 @@ pub struct Link {
     pub fragment: String,
 }
 
-/// All links in order of their place; wikilinks in front matter included. Code and HTML hold no links, and addresses
-/// with a scheme (`https:`) are no paths.
+/// All links in order of their place. As in Obsidian, code, formulas and HTML (its comments too) hold none while `%%`
+/// comments do, and in front matter a value is a link when it is a wikilink and nothing else. Addresses with a scheme
+/// (`https:`) are no paths.
 pub fn links(text: &str) -> Vec<Link> {
     let (front, start) = split(text).map_or((None, 0), |parts| (parts.front, parts.body));
     let mut found = Vec::new();
     if let Some(front) = front {
-        wikilinks(text, front, &[], &mut found);
+        wikilinks(text, front.clone(), &[], &mut found);
+        found.retain_mut(|link| {
+            let at = link.range.start - front.start..link.range.end - front.start;
+            let quote = quote_around(&text[front.clone()], at);
+            if quote == Some(Some('\'')) {
+                link.path = link.path.replace("''", "'");
+            }
+            // An escape in double quotes is left to whoever wrote it.
+            quote.is_some() && !(quote == Some(Some('"')) && link.path.contains('\\'))
+        });
     }
     let body = &text[start..];
     if !body.contains('[') {
@@ -46,7 +56,7 @@ pub fn links(text: &str) -> Vec<Link> {
     }
     let mut opaque: Vec<Range<usize>> = Vec::new();
     let mut open: Vec<Open> = Vec::new();
-    let parser = Parser::new_ext(body, Options::ENABLE_TABLES | Options::ENABLE_TASKLISTS);
+    let parser = Parser::new_ext(body, extensions());
     for (_, definition) in parser.reference_definitions().iter() {
         let at = start + definition.span.start..start + definition.span.end;
         let target =
@@ -71,7 +81,11 @@ pub fn links(text: &str) -> Vec<Link> {
                     markdown(text, range.clone(), destination(text, paren..range.end)?, kind, &link.dest)
                 }));
             }
-            Event::Code(_) | Event::Html(_) | Event::InlineHtml(_) => opaque.push(range.clone()),
+            Event::Code(_)
+            | Event::Html(_)
+            | Event::InlineHtml(_)
+            | Event::InlineMath(_)
+            | Event::DisplayMath(_) => opaque.push(range.clone()),
             Event::Start(Tag::CodeBlock(_)) => opaque.push(range.clone()),
             _ => {}
         }
@@ -80,9 +94,55 @@ pub fn links(text: &str) -> Vec<Link> {
         }
     }
     opaque.sort_by_key(|range| range.start);
+    let first = found.len();
     wikilinks(text, start..text.len(), &opaque, &mut found);
+    let wikilinks = found.split_off(first);
+    // `[[a]](b)` is a wikilink and a word; `[a](b[[c]])` is one link.
+    found.retain(|link| !wikilinks.iter().any(|wikilink| wikilink.range.start == link.range.start));
+    let covers = |link: &Link, at: &Range<usize>| link.target.start < at.end && at.start < link.target.end;
+    let within = |at: &Range<usize>| found.iter().any(|link| covers(link, at));
+    let wikilinks: Vec<Link> = wikilinks.into_iter().filter(|link| !within(&link.range)).collect();
+    found.extend(wikilinks);
     found.sort_by_key(|link| link.range.start);
     found
+}
+
+/// What Obsidian reads beyond CommonMark, as far as it says what is a link.
+pub(super) fn extensions() -> Options {
+    Options::ENABLE_TABLES | Options::ENABLE_TASKLISTS | Options::ENABLE_MATH | Options::ENABLE_FOOTNOTES
+}
+
+/// The quote around a wikilink in front matter, where the link is all of a property's value or of a list's entry.
+fn quote_around(front: &str, link: Range<usize>) -> Option<Option<char>> {
+    let before = &front[front[..link.start].rfind('\n').map_or(0, |at| at + 1)..link.start];
+    let after = front[link.end..].lines().next().unwrap_or_default();
+    let quote = before.chars().next_back().filter(|char| matches!(char, '"' | '\''));
+    let head = quote.map_or(before, |quote| before.strip_suffix(quote).unwrap_or(before)).trim_end();
+    let is_value = match quote {
+        Some(quote) => after.starts_with(quote) && (head.is_empty() || head.ends_with([':', '-', '[', ','])),
+        // YAML reads it as a list in a list; people write it, and mean a link.
+        None => {
+            let after = after.trim_start();
+            (after.is_empty() || after.starts_with('#')) && head.ends_with([':', '-'])
+        }
+    };
+    (is_value && !ends_in_comment(head)).then_some(quote)
+}
+
+/// Whether a line of YAML that begins so has come to a comment.
+fn ends_in_comment(head: &str) -> bool {
+    let mut quote = None;
+    let mut before = ' ';
+    for char in head.chars() {
+        match (quote, char) {
+            (None, '#') if before.is_whitespace() => return true,
+            (None, '"' | '\'') if matches!(before, ' ' | '[' | ',') => quote = Some(char),
+            (Some(open), char) if open == char => quote = None,
+            _ => {}
+        }
+        before = char;
+    }
+    false
 }
 
 /// A Markdown link whose end was not reached yet.
@@ -166,6 +226,9 @@ fn wikilinks(text: &str, within: Range<usize>, opaque: &[Range<usize>], found: &
         let start = inner_start + (target.len() - target.trim_start().len());
         let target = target.trim();
         let hash = target.find('#').unwrap_or(target.len());
+        if target[..hash].contains(['[', ']']) {
+            continue;
+        }
         found.push(Link {
             range: inner_start - 2 - usize::from(is_embed)..close + 2,
             target: start..start + target.len(),

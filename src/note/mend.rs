@@ -1,87 +1,96 @@
-//! Rewrites links that a move breaks. It does not know which notes exist beside those that move.
+//! Rewrites links that a move breaks. It knows the vault's files by their paths and reads none of them.
 
+use std::collections::HashMap;
 use std::ops::Range;
 
-use unicode_normalization::UnicodeNormalization;
-
 use super::link::{Link, LinkKind, links};
+use super::places::{Places, Reach, fold, resolved};
 use super::split;
 use super::yaml::parse_front;
 use crate::domain::NotePath;
 
-/// The note's text with the links mended that `moves` (from, to) break, seen from a note that is `note_before` before and
-/// `note_after` after the moves; `None` when nothing changes.
-///
-/// Wikilinks with a path follow the file (the whole path from the vault's root, or as many last parts as were written);
-/// wikilinks by name alone change only when the name does. Markdown links are relative to the note, unless their first
-/// part is the vault folder that the note itself lies in, or is numbered as the root's folders are (`30_policy`): then
-/// they are paths from the root, as Obsidian can write them. Only the path's bytes change, in the way it was written.
-pub fn mend_links(
-    text: &str,
-    note_before: &NotePath,
-    note_after: &NotePath,
-    moves: &[(NotePath, NotePath)],
-) -> Option<String> {
-    let view = View { before: note_before, after: note_after, moves };
-    let mut edits: Vec<(Range<usize>, String)> = links(text)
-        .iter()
-        .filter_map(|link| {
-            let raw = &text[link.target.clone()];
-            let length = raw.find('#').unwrap_or(raw.len());
-            let length = raw[..length].trim_end().len();
-            let range = link.target.start..link.target.start + length;
-            let path = match link.kind {
-                LinkKind::Wiki | LinkKind::WikiEmbed => view.wiki(&link.path)?,
-                LinkKind::Markdown | LinkKind::MarkdownImage => {
-                    encoded(&view.markdown(&link.path)?, &text[range.clone()], is_angled(text, link))
-                }
-            };
-            (text[range.clone()] != path).then_some((range, path))
-        })
-        .collect();
-    // A link around an embed starts before it, but its path stands behind it.
-    edits.sort_by_key(|(range, _)| range.start);
-    let front = split(text).ok().and_then(|parts| parts.front).unwrap_or(0..0);
-    let mended = spliced(text, edits.iter());
-    let keeps_front = edits.iter().all(|(range, _)| range.start >= front.end)
-        || parse_front(&text[front.clone()]).is_err()
-        || split(&mended)
-            .ok()
-            .and_then(|parts| parts.front)
-            .is_some_and(|front| parse_front(&mended[front]).is_ok());
-    let mended = if keeps_front {
-        mended
-    } else {
-        spliced(text, edits.iter().filter(|(range, _)| range.start >= front.end))
-    };
-    (mended != text).then_some(mended)
+/// Files that move, seen among all files of the vault before and after.
+#[derive(Debug, Clone)]
+pub struct Relocation<'a> {
+    moves: HashMap<&'a NotePath, &'a NotePath>,
+    /// A folder that moves with all that is in it.
+    folder: Option<(&'a NotePath, &'a NotePath)>,
+    before: Places<'a>,
+    after: Places<'a>,
 }
 
-/// The JSON text of a canvas or of bookmarks with moved `file` and `path` values replaced in place; every other byte
-/// stays. `None` when nothing changes or the text is not JSON.
-pub fn mend_canvas(json: &str, moves: &[(NotePath, NotePath)]) -> Option<String> {
-    serde_json::from_str::<serde::de::IgnoredAny>(json).ok()?;
-    let mut edits = Vec::new();
-    let mut before: Option<String> = None;
-    let mut at = 0;
-    while let Some(open) = json[at..].find('"').map(|offset| at + offset) {
-        let range = open..open + super::entry::quoted(&json[open..])?;
-        at = range.end;
-        let value: String = serde_json::from_str(&json[range.clone()]).ok()?;
-        if json[at..].trim_start().starts_with(':') {
-            before = Some(value);
-            continue;
+impl<'a> Relocation<'a> {
+    /// `moves` are pairs of old and new path; `files` are all files of the vault, before the moves or after them.
+    pub fn of(moves: &'a [(NotePath, NotePath)], files: impl IntoIterator<Item = &'a NotePath>) -> Self {
+        let mut staying = Places::of(files);
+        for (from, to) in moves {
+            staying.remove(from);
+            staying.remove(to);
         }
-        let is_path = before.take().is_some_and(|key| key == "file" || key == "path");
-        if is_path && let Some((_, to)) = moves.iter().find(|(from, _)| fold(from.as_str()) == fold(&value)) {
-            edits.push((range, serde_json::to_string(to.as_str()).ok()?));
+        let (mut before, mut after) = (staying.clone(), staying);
+        for (from, to) in moves {
+            before.add(from);
+            after.add(to);
         }
+        let moves = moves.iter().map(|(from, to)| (from, to)).collect();
+        Self { moves, folder: None, before, after }
     }
-    let mended = spliced(json, edits.iter());
-    (mended != json).then_some(mended)
+
+    /// The moves are those of all files of a folder.
+    pub fn with_folder(self, from: &'a NotePath, to: &'a NotePath) -> Self {
+        Self { folder: Some((from, to)), ..self }
+    }
+
+    /// Where the file at this path is after the moves.
+    pub fn after<'s>(&'s self, path: &'s NotePath) -> &'s NotePath {
+        self.moves.get(path).copied().unwrap_or(path)
+    }
+
+    /// The note's text with every link mended that would lead elsewhere after the moves, or nowhere; `None` when nothing
+    /// changes. `note` is its path before the moves.
+    ///
+    /// A link keeps its way of naming: the last parts of a path stay as many, more are written only where fewer would
+    /// lead to another file; relative stays relative, whole stays whole. Parts of the path that stay are not rewritten.
+    /// Links that led nowhere stay, but for relative ones out of a note that moves: they go on pointing to the same
+    /// place, which may lie outside of the vault.
+    pub fn mend_links(&self, text: &str, note: &NotePath) -> Option<String> {
+        let view = View { moved: self, from: note, at: self.after(note) };
+        let front = split(text).ok().and_then(|parts| parts.front).unwrap_or(0..0);
+        let mut edits: Vec<(Range<usize>, String)> =
+            links(text).iter().filter_map(|link| view.edit(text, link, &front)).collect();
+        // A link around an embed starts before it, but its path stands behind it.
+        edits.sort_by_key(|(range, _)| range.start);
+        let mended = spliced(text, edits.iter());
+        let keeps_front = edits.iter().all(|(range, _)| range.start >= front.end)
+            || parse_front(&text[front.clone()]).is_err()
+            || split(&mended)
+                .ok()
+                .and_then(|parts| parts.front)
+                .is_some_and(|front| parse_front(&mended[front]).is_ok());
+        let mended = if keeps_front {
+            mended
+        } else {
+            spliced(text, edits.iter().filter(|(range, _)| range.start >= front.end))
+        };
+        (mended != text).then_some(mended)
+    }
+
+    /// Where the file or folder with exactly this path, from the root, is after the moves.
+    pub(super) fn moved_path(&self, path: &str) -> Option<String> {
+        if let Some(file) = self.before.at(path).filter(|file| fold(file.as_str()) == fold(path)) {
+            return self.moves.get(file).map(ToString::to_string);
+        }
+        self.moved_folder(path.trim_end_matches('/'))
+    }
+
+    fn moved_folder(&self, path: &str) -> Option<String> {
+        let (from, to) = self.folder?;
+        let rest = path.strip_prefix(from.as_str())?;
+        (rest.is_empty() || rest.starts_with('/')).then(|| format!("{to}{rest}"))
+    }
 }
 
-fn spliced<'a>(text: &str, edits: impl Iterator<Item = &'a (Range<usize>, String)>) -> String {
+pub(super) fn spliced<'a>(text: &str, edits: impl Iterator<Item = &'a (Range<usize>, String)>) -> String {
     let mut out = String::with_capacity(text.len());
     let mut from = 0;
     for (range, with) in edits {
@@ -95,123 +104,152 @@ fn spliced<'a>(text: &str, edits: impl Iterator<Item = &'a (Range<usize>, String
     out
 }
 
-/// Where the links are seen from, and what moves.
+/// The moves seen from one note.
 struct View<'a> {
-    before: &'a NotePath,
-    after: &'a NotePath,
-    moves: &'a [(NotePath, NotePath)],
+    moved: &'a Relocation<'a>,
+    /// The note's path before the moves.
+    from: &'a NotePath,
+    /// And after them.
+    at: &'a NotePath,
 }
 
 impl View<'_> {
-    /// The new path of a wikilink; `None` to leave it.
-    fn wiki(&self, path: &str) -> Option<String> {
-        if path.starts_with("./") || path.starts_with("../") {
-            return self.markdown(path);
-        }
-        let rooted = path.strip_prefix('/');
-        let bare = rooted.unwrap_or(path);
-        let wanted = fold(bare);
-        let parts = bare.split('/').count();
-        let mut found = None;
-        for (from, to) in self.moves {
-            for extension in ["", ".md"] {
-                let Some(from) = from.as_str().strip_suffix(extension) else { continue };
-                let from = fold(from);
-                let is_whole = from == wanted;
-                if !is_whole && (rooted.is_some() || !from.ends_with(&format!("/{wanted}"))) {
-                    continue;
-                }
-                let to = to.as_str().strip_suffix(extension).unwrap_or(to.as_str());
-                let new = if is_whole && parts > 1 { to.to_owned() } else { last_parts(to, parts) };
-                if is_whole && parts > 1 {
-                    return self.fitting(rooted.is_some(), new);
-                }
-                match &found {
-                    Some(other) if *other != new => return None,
-                    _ => found = Some(new),
-                }
+    /// What has to stand in the place of the link's path; `None` to leave it.
+    fn edit(&self, text: &str, link: &Link, front: &Range<usize>) -> Option<(Range<usize>, String)> {
+        let raw = &text[link.target.clone()];
+        let raw = raw[..raw.find('#').unwrap_or(raw.len())].trim_end();
+        let range = link.target.start..link.target.start + raw.len();
+        let path = self.mended(link)?;
+        let written = match link.kind {
+            LinkKind::Wiki | LinkKind::WikiEmbed => {
+                let quote = text[..link.range.start].chars().next_back();
+                let quote = quote.filter(|_| front.contains(&link.range.start));
+                over(raw, &link.path, &path, |part| as_wikilink(part, quote))?
             }
-        }
-        self.fitting(rooted.is_some(), found?)
+            LinkKind::Markdown | LinkKind::MarkdownImage => {
+                let is_angled = text[..link.target.start].ends_with('<');
+                over(raw, &link.path, &path, |part| Some(encoded(part, raw, is_angled)))?
+            }
+        };
+        (raw != written).then_some((range, written))
     }
 
-    /// A path with characters that end a wikilink cannot be written as one.
-    fn fitting(&self, rooted: bool, path: String) -> Option<String> {
-        let path = if rooted { format!("/{path}") } else { path };
-        (!path.contains(['|', '#', '^', '[', ']'])).then_some(path)
-    }
-
-    /// The new path of a Markdown link; `None` to leave it.
-    fn markdown(&self, path: &str) -> Option<String> {
+    /// The link's path after the moves, decoded; `None` to leave it.
+    fn mended(&self, link: &Link) -> Option<String> {
+        let path = link.path.as_str();
         if path.is_empty() {
             return None;
         }
-        if let Some(rooted) = path.strip_prefix('/') {
-            return self.moved(rooted).map(|to| format!("/{to}"));
-        }
-        if self.is_from_root(path)
-            && let Some(to) = self.moved(path)
-        {
-            return Some(to);
-        }
-        let target = resolved(self.before.folder(), path)?;
-        let moved = self.moved(&target);
-        if self.is_from_root(path) && moved.is_none() {
+        let Some((target, reach)) = self.moved.before.reach(link.kind, path, self.from) else {
+            return self.turned(path);
+        };
+        let wanted = self.moved.after(target);
+        if self.moved.after.reach(link.kind, path, self.at) == Some((wanted, reach)) {
             return None;
         }
-        if moved.is_none() && self.before.folder() == self.after.folder() {
-            return None;
-        }
-        let new = relative(self.after.folder(), moved.as_deref().unwrap_or(&target));
-        let dot = if path.starts_with("./") && !new.starts_with("../") { "./" } else { "" };
-        Some(format!("{dot}{new}"))
-    }
-
-    fn is_from_root(&self, path: &str) -> bool {
-        let Some((first, _)) = path.split_once('/') else { return false };
-        let is_of_root =
-            |note: &NotePath| note.as_str().split_once('/').is_some_and(|(root, _)| root == first);
-        let is_numbered = matches!(first.as_bytes(), [tens, b'0', b'_', ..] if tens.is_ascii_digit());
-        is_numbered || is_of_root(self.before)
-    }
-
-    /// Where the file at this path went, written with or without `.md` as the path is.
-    fn moved(&self, path: &str) -> Option<String> {
-        let wanted = fold(path);
-        let itself = (self.before.clone(), self.after.clone());
-        self.moves.iter().chain([&itself]).find_map(|(from, to)| {
-            if fold(from.as_str()) == wanted {
-                return Some(to.to_string());
-            }
-            let from = from.as_str().strip_suffix(".md")?;
-            (fold(from) == wanted).then(|| to.as_str().strip_suffix(".md").unwrap_or(to.as_str()).to_owned())
+        let has_extension = fold(target.file_name()) == fold(path.rsplit('/').next().unwrap_or(path));
+        let new = if has_extension {
+            wanted.as_str()
+        } else {
+            wanted.as_str().strip_suffix(".md").unwrap_or(wanted.as_str())
+        };
+        let parts = path.split('/').count();
+        let most = new.split('/').count();
+        let is_wiki = matches!(link.kind, LinkKind::Wiki | LinkKind::WikiEmbed);
+        let leads = |candidate: &String| {
+            let now = self.moved.after.reach(link.kind, candidate, self.at).map(|(path, _)| path);
+            // What led elsewhere before would be taken for a broken link when the mending is repeated.
+            let then = self.moved.before.reach(link.kind, candidate, self.from).map(|(path, _)| path);
+            now == Some(wanted) && then.is_none_or(|then| then == target)
+        };
+        let relative = || {
+            let new = relative(self.at.folder(), new);
+            let has_dot = is_wiki || path.starts_with("./") || !leads(&new);
+            if has_dot && !new.starts_with("../") { format!("./{new}") } else { new }
+        };
+        let shortest = match reach {
+            Reach::Relative => return Some(relative()),
+            Reach::Rooted => return Some(format!("/{new}")),
+            Reach::Whole => most,
+            Reach::Name => parts.min(most),
+        };
+        (shortest..=most).map(|count| last_parts(new, count)).find(leads).or_else(|| {
+            let rooted = format!("/{new}");
+            Some(if leads(&rooted) { rooted } else { relative() })
         })
+    }
+
+    /// A path that leads to no file, turned when its note moves, so that it goes on pointing to the same place; also one
+    /// to a folder. A bare `name` may be anything, an address without scheme too, and stays.
+    fn turned(&self, path: &str) -> Option<String> {
+        let is_relative = path.starts_with("./") || path.starts_with("../") || path.ends_with('/');
+        if !is_relative || path.starts_with('/') {
+            return None;
+        }
+        let Some(place) = resolved(self.from.folder(), path) else {
+            return self.turned_outside(path);
+        };
+        let moved = self.moved.moved_folder(&place);
+        if moved.is_none() && self.from.folder() == self.at.folder() {
+            return None;
+        }
+        let new = relative(self.at.folder(), moved.as_deref().unwrap_or(&place));
+        let dots = if path.starts_with("./") && !new.starts_with("../") { "./" } else { "" };
+        let slash = if path.ends_with('/') && !new.ends_with('/') { "/" } else { "" };
+        Some(format!("{dots}{new}{slash}"))
+    }
+
+    /// A path out of the vault: as many folders up more or fewer as the note now lies deeper or higher.
+    fn turned_outside(&self, path: &str) -> Option<String> {
+        let depth = |folder: &str| folder.split('/').filter(|part| !part.is_empty()).count();
+        let (before, after) = (depth(self.from.folder()), depth(self.at.folder()));
+        if before == after {
+            return None;
+        }
+        let path = path.strip_prefix("./").unwrap_or(path);
+        let up = path.split('/').take_while(|part| *part == "..").count();
+        // A path that goes down before it goes up is nobody's writing.
+        let rest = path.split('/').skip(up).collect::<Vec<_>>();
+        if up <= before || rest.contains(&"..") {
+            return None;
+        }
+        let ups = std::iter::repeat_n("..", up - before + after);
+        Some(ups.chain(rest).collect::<Vec<_>>().join("/"))
     }
 }
 
-/// Paths are compared as Obsidian does: composed, without regard to case.
-fn fold(path: &str) -> String {
-    if path.is_ascii() { path.to_ascii_lowercase() } else { path.nfc().collect::<String>().to_lowercase() }
+/// The path `new` written where `raw`, which says `old`, stood: parts at the end and at the beginning that stay keep
+/// their writing. `None` when a part cannot be written.
+fn over(raw: &str, old: &str, new: &str, write: impl Fn(&str) -> Option<String>) -> Option<String> {
+    let (raw, old): (Vec<&str>, Vec<&str>) = (raw.split('/').collect(), old.split('/').collect());
+    let new: Vec<&str> = new.split('/').collect();
+    let same = |one: &str, other: &str| fold(one) == fold(other);
+    let aligned = raw.len() == old.len();
+    let shorter = old.len().min(new.len());
+    let end = (1..=shorter)
+        .take_while(|back| aligned && same(old[old.len() - back], new[new.len() - back]))
+        .count();
+    let start = (0..shorter - end).take_while(|at| aligned && same(old[*at], new[*at])).count();
+    let mut parts: Vec<String> = raw[..start].iter().map(|part| (*part).to_owned()).collect();
+    for part in &new[start..new.len() - end] {
+        parts.push(write(part)?);
+    }
+    parts.extend(raw[raw.len() - end..].iter().map(|part| (*part).to_owned()));
+    Some(parts.join("/"))
+}
+
+/// A part of a path in a wikilink, within `quote` in front matter; `None` with a character that would end the link.
+fn as_wikilink(part: &str, quote: Option<char>) -> Option<String> {
+    let ends = part.contains(['|', '#', '^', '[', ']']) || quote == Some('"') && part.contains(['"', '\\']);
+    if ends {
+        return None;
+    }
+    Some(if quote == Some('\'') { part.replace('\'', "''") } else { part.to_owned() })
 }
 
 fn last_parts(path: &str, count: usize) -> String {
     let parts: Vec<&str> = path.split('/').collect();
     parts[parts.len().saturating_sub(count)..].join("/")
-}
-
-/// The path from the vault's root; `None` when it leaves the vault.
-fn resolved(folder: &str, path: &str) -> Option<String> {
-    let mut parts: Vec<&str> = folder.split('/').filter(|part| !part.is_empty()).collect();
-    for part in path.split('/') {
-        match part {
-            "" | "." => {}
-            ".." => {
-                parts.pop()?;
-            }
-            part => parts.push(part),
-        }
-    }
-    Some(parts.join("/"))
 }
 
 fn relative(folder: &str, target: &str) -> String {
@@ -222,19 +260,18 @@ fn relative(folder: &str, target: &str) -> String {
     up.chain(to[common..].iter().copied()).collect::<Vec<_>>().join("/")
 }
 
-fn is_angled(text: &str, link: &Link) -> bool {
-    text[..link.target.start].ends_with('<')
-}
-
-/// The path as it must stand in a Markdown link that was written as `raw`.
-fn encoded(path: &str, raw: &str, is_angled: bool) -> String {
-    let was_encoded = raw.contains('%');
+/// A part of a path as it must stand in a Markdown link that was written as `raw`.
+fn encoded(part: &str, raw: &str, is_angled: bool) -> String {
+    let encodes_spaces = raw.contains("%20");
     let encodes_letters = raw.as_bytes().windows(2).any(|pair| pair[0] == b'%' && pair[1] >= b'8');
-    let mut out = String::with_capacity(path.len());
-    for char in path.chars() {
+    let mut out = String::with_capacity(part.len());
+    for char in part.chars() {
         let must = match char {
-            '%' | '#' | '<' | '>' | '\\' => true,
-            ' ' => !is_angled || was_encoded,
+            '%' | '#' | '<' | '>' | '\\' | '?' | ':' => true,
+            '`' => true,
+            // `&amp;` would be read as an entity.
+            '&' => part.contains(';'),
+            ' ' => !is_angled || encodes_spaces,
             '(' | ')' => !is_angled && !raw.contains(char),
             char if char.is_control() || char.is_whitespace() => true,
             char => encodes_letters && !char.is_ascii(),

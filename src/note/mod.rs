@@ -4,6 +4,7 @@
 //! current text; what cannot be edited safely is refused. Nothing here reads files or knows where a vault lies.
 
 mod block;
+mod canvas;
 mod coerce;
 mod criteria;
 mod edit_error;
@@ -18,6 +19,7 @@ mod list;
 mod mend;
 mod name;
 mod outline;
+mod places;
 mod plain;
 mod preflight;
 mod property;
@@ -34,8 +36,9 @@ pub use edit_error::EditError;
 pub use feature::{dependency_ids, parse_feature};
 pub use front_matter::{Split, body, split};
 pub use link::{Link, LinkKind, links};
-pub use mend::{mend_canvas, mend_links};
+pub use mend::Relocation;
 pub use name::{file_name, slug};
+pub use places::{Places, Reach};
 pub use plain::plain;
 pub use property::{PropertyValue, set_properties, set_property};
 pub use registry::{

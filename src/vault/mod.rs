@@ -11,6 +11,7 @@ mod history;
 mod journal;
 mod kept;
 mod lock;
+mod mending;
 mod place;
 mod relocate;
 mod root;
@@ -26,7 +27,7 @@ pub use history::{CommitMessage, CommittedFeatures, CommittedTexts, History, Pul
 pub use journal::{Journal, all_runs, read_journal, runs_of, write_transcript};
 pub use kept::sweep_kept;
 pub use lock::{VaultLock, WatchLock};
-pub use relocate::{Moved, mended_by_move, move_note};
+pub use relocate::{Moved, Relinked, mend_after_move, mended_by_move, preview_move, relocate};
 pub use root::Vault;
 pub use scan::{Scan, ScannedNote, Scanner};
 #[cfg(debug_assertions)]

@@ -1,4 +1,4 @@
-//! Moving a note to another place, with every link that the move would break.
+//! Moving a file or a folder to another place, with every link that the move would break.
 //!
 //! Does not decide where a note belongs, and does not commit: it says which files it touched.
 
@@ -10,20 +10,38 @@ use serde::{Deserialize, Serialize};
 
 use super::kept::follow_move;
 use super::lock::private_folder;
+use super::mending::{Files, Mending};
 use super::root::is_absent;
 use super::store::edit;
 use super::{Scan, StoreError, Vault, VaultError, VaultLock, place};
 use crate::domain::{ContentHash, Diagnostic, NotePath};
-use crate::note::{mend_canvas, mend_links};
 
 /// What a move did.
 #[derive(Debug, Clone, Default)]
 pub struct Moved {
-    /// Files that were written or are gone: the note's old and new place, and every file whose links were mended. What
-    /// the move's commit has to name.
+    /// Files that were written or are gone: old and new places, and every file whose links were mended. What the move's
+    /// commit has to name.
     pub touched: Vec<NotePath>,
     /// Files whose links could not be mended.
     pub problems: Vec<Diagnostic>,
+}
+
+/// A file's text before and after a move; the same where it only moves.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Relinked {
+    pub path: NotePath,
+    pub to: NotePath,
+    pub before: String,
+    pub after: String,
+}
+
+/// A file that moves.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+struct Moving {
+    from: NotePath,
+    to: NotePath,
+    /// Of its text before its own links were mended.
+    text: ContentHash,
 }
 
 /// `.ado/move.json`: a move that was begun. Written before the rename, removed when all links are mended.
@@ -31,35 +49,64 @@ pub struct Moved {
 struct Begun {
     from: NotePath,
     to: NotePath,
-    /// The note's text before its own links were mended.
-    text: ContentHash,
+    is_folder: bool,
+    files: Vec<Moving>,
     /// Files mended so far.
     touched: Vec<NotePath>,
 }
 
-/// The files besides the note itself whose links a move of it would mend, as `scan` has them. Changes nothing: their
-/// present versions can be committed as a human's before.
-pub fn mended_by_move(vault: &Vault, from: &NotePath, to: &NotePath, scan: &Scan) -> Vec<NotePath> {
-    let moves = [(from.clone(), to.clone())];
-    let needle = needle(from.stem());
-    let others = scan.notes.iter().filter(|note| note.path != *from && note.path != *to);
-    let mut files: Vec<NotePath> = others
-        .filter(|note| needle.is_none_or(|needle| note.text.contains(needle)))
-        .filter(|note| mend_links(&note.text, &note.path, &note.path, &moves).is_some())
-        .map(|note| note.path.clone())
-        .collect();
-    let canvases = json_files(vault, &mut vec![]);
-    let is_mended = |path: &NotePath| vault.read(path).is_ok_and(|text| mend_canvas(&text, &moves).is_some());
-    files.extend(canvases.into_iter().filter(is_mended));
-    files
-}
-
-/// Moves a note and mends the links that lead to it or go out of it relatively. A second call after a crash goes on where
-/// the first one stopped. `scan` tells which notes there are; their present text is read again.
+/// What a move of the file or folder at `from` would make of it and of the files that link to it. Changes nothing.
 ///
 /// # Errors
-/// [`VaultError::Exists`] when something is at `to`; [`VaultError::Missing`] when nothing is at `from`.
-pub fn move_note(
+/// As [`relocate`].
+pub fn preview_move(
+    vault: &Vault,
+    from: &NotePath,
+    to: &NotePath,
+    scan: &Scan,
+) -> Result<Vec<Relinked>, VaultError> {
+    let begun = plan(vault, from, to)?;
+    if fs::symlink_metadata(vault.absolute(to)?).is_ok() {
+        return Err(VaultError::Exists { path: to.to_string() });
+    }
+    let (moves, files) = (begun.moves(), Files::of(vault, &mut vec![]));
+    let mending = Mending::of(&moves, begun.folder(), &files);
+    let relinked = |path: &NotePath, to: &NotePath| {
+        let before = vault.read(path).unwrap_or_default();
+        let after = mending.mended(path, &before);
+        (after.is_some() || path != to).then(|| Relinked {
+            path: path.clone(),
+            to: to.clone(),
+            after: after.unwrap_or_else(|| before.clone()),
+            before,
+        })
+    };
+    let own = moves.iter().filter_map(|(from, to)| relinked(from, to));
+    let others = mending.suspects(scan).filter_map(|path| relinked(path, path));
+    Ok(own.chain(others).collect())
+}
+
+/// The files besides those that move whose links a move would mend, as `scan` has them. Changes nothing: their present
+/// versions can be committed as a human's before. A file that is moved already may be at `to`.
+pub fn mended_by_move(vault: &Vault, from: &NotePath, to: &NotePath, scan: &Scan) -> Vec<NotePath> {
+    let moves = [(from.clone(), to.clone())];
+    let files = Files::of(vault, &mut vec![]);
+    let mending = Mending::of(&moves, None, &files);
+    let text = |path: &NotePath| match scan.note(path) {
+        Some(note) => Some(note.text.to_string()),
+        None => vault.read(path).ok(),
+    };
+    let is_mended = |path: &&NotePath| text(path).is_some_and(|text| mending.mended(path, &text).is_some());
+    mending.suspects(scan).filter(is_mended).cloned().collect()
+}
+
+/// Moves a file, or a folder with all that is in it, and mends the links that lead there or go out relatively. A second
+/// call after a crash goes on where the first one stopped: where nothing is at `from` and something is at `to`, only the
+/// links are mended. `scan` tells which notes there are; their present text is read again.
+///
+/// # Errors
+/// [`VaultError::Exists`] when something is at both places; [`VaultError::Missing`] when nothing is at either.
+pub fn relocate(
     lock: &VaultLock,
     vault: &Vault,
     from: &NotePath,
@@ -71,18 +118,16 @@ pub fn move_note(
     }
     let record = private_folder(vault)?.join("move.json");
     let (old, new) = (vault.absolute(from)?, vault.absolute(to)?);
-    let before = match vault.read(from) {
-        Ok(text) => text,
-        Err(VaultError::Missing { .. }) if new.is_file() => {
-            return finish(lock, vault, from, to, scan, &record);
+    let begun = match plan(vault, from, to) {
+        Ok(begun) => begun,
+        Err(VaultError::Missing { .. }) if fs::symlink_metadata(&new).is_ok() => {
+            return mend_after_move(lock, vault, from, to, scan, &|_| None);
         }
         Err(error) => return Err(error),
     };
     if fs::symlink_metadata(&new).is_ok() {
         return Err(VaultError::Exists { path: to.to_string() });
     }
-    let begun =
-        Begun { from: from.clone(), to: to.clone(), text: ContentHash::of(&before), touched: Vec::new() };
     save(&record, &begun)?;
     place::make_parents(&new)?;
     if !place::rename_new(&old, &new)? {
@@ -91,68 +136,134 @@ pub fn move_note(
     }
     place::sync_folder(&new)?;
     place::sync_folder(&old)?;
-    finish(lock, vault, from, to, scan, &record)
+    finish(lock, vault, begun, scan, &record)
+}
+
+/// Mends the links that a move broke which is done already, by hand or before a crash. The own links of a moved file are
+/// mended where its text is still `unmended`, the hash of what it was at its old place; else they are its human's.
+pub fn mend_after_move(
+    lock: &VaultLock,
+    vault: &Vault,
+    from: &NotePath,
+    to: &NotePath,
+    scan: &Scan,
+    unmended: &dyn Fn(&NotePath) -> Option<ContentHash>,
+) -> Result<Moved, VaultError> {
+    let record = private_folder(vault)?.join("move.json");
+    let same = |begun: &Begun| begun.from == *from && begun.to == *to;
+    let begun = match load(&record)?.filter(same) {
+        Some(begun) => begun,
+        None => {
+            let back = plan(vault, to, from)?;
+            let files = back.files.into_iter().map(|file| Moving {
+                text: unmended(&file.to).unwrap_or_else(unknown),
+                from: file.to,
+                to: file.from,
+            });
+            Begun { from: from.clone(), to: to.clone(), files: files.collect(), ..back }
+        }
+    };
+    finish(lock, vault, begun, scan, &record)
+}
+
+impl Begun {
+    fn moves(&self) -> Vec<(NotePath, NotePath)> {
+        self.files.iter().map(|file| (file.from.clone(), file.to.clone())).collect()
+    }
+
+    fn folder(&self) -> Option<(&NotePath, &NotePath)> {
+        self.is_folder.then_some((&self.from, &self.to))
+    }
+}
+
+/// What is to move: the file at `from`, or all files of the folder there.
+fn plan(vault: &Vault, from: &NotePath, to: &NotePath) -> Result<Begun, VaultError> {
+    let files = below(vault, from)?;
+    let is_folder = vault.absolute(from)?.is_dir();
+    let moving = |path: NotePath| -> Result<Moving, VaultError> {
+        let text = match vault.read(&path) {
+            Ok(text) => ContentHash::of(text),
+            // Pictures and what is too large have no links to mend; the move itself is as good.
+            Err(VaultError::NotText { .. } | VaultError::TooLarge { .. }) => unknown(),
+            Err(error) => return Err(error),
+        };
+        let rest = path.as_str().strip_prefix(from.as_str()).unwrap_or_default();
+        Ok(Moving { to: NotePath::new(format!("{to}{rest}"))?, from: path, text })
+    };
+    let files = files.into_iter().map(moving).collect::<Result<_, _>>()?;
+    Ok(Begun { from: from.clone(), to: to.clone(), is_folder, files, touched: vec![] })
+}
+
+/// No text has this hash.
+fn unknown() -> ContentHash {
+    ContentHash::of([])
+}
+
+/// The file itself, or all files below the folder.
+fn below(vault: &Vault, path: &NotePath) -> Result<Vec<NotePath>, VaultError> {
+    let top = vault.absolute(path)?;
+    let kind = fs::symlink_metadata(&top).map_err(|error| match is_absent(&error) {
+        true => VaultError::Missing { path: path.to_string() },
+        false => VaultError::io("look at", &top, error),
+    })?;
+    if !kind.is_dir() {
+        return Ok(vec![path.clone()]);
+    }
+    let mut files = vec![];
+    for entry in walkdir::WalkDir::new(&top).follow_links(false) {
+        let entry = entry.map_err(|error| VaultError::io("list", &top, error.into()))?;
+        let inside = entry.path().strip_prefix(vault.root()).ok().and_then(Path::to_str);
+        if let Some(path) = inside.filter(|_| entry.file_type().is_file()) {
+            files.push(NotePath::new(path)?);
+        }
+    }
+    files.sort();
+    Ok(files)
 }
 
 /// Mends what the finished rename broke.
 fn finish(
     lock: &VaultLock,
     vault: &Vault,
-    from: &NotePath,
-    to: &NotePath,
+    mut begun: Begun,
     scan: &Scan,
     record: &Path,
 ) -> Result<Moved, VaultError> {
-    follow_move(vault, from, to)?;
-    let moves = [(from.clone(), to.clone())];
-    let begun = load(record)?.filter(|begun| begun.from == *from && begun.to == *to);
-    let mut begun = begun.unwrap_or_else(|| Begun {
-        from: from.clone(),
-        to: to.clone(),
-        // No text has this hash: without a record it is not known whether the note's own links were mended.
-        text: ContentHash::of([]),
-        touched: Vec::new(),
-    });
     let mut problems = Vec::new();
-    let own = edit(lock, vault, to, |text| {
-        let untouched = ContentHash::of(text) == begun.text;
-        let mended = if untouched { mend_links(text, from, to, &moves) } else { None };
-        Ok::<_, Infallible>(mended.unwrap_or_else(|| text.to_owned()))
-    });
-    note_problem(to, own.map(|_| ()), &mut problems)?;
-
-    let needle = needle(from.stem());
-    let others = scan.notes.iter().filter(|note| note.path != *from && note.path != *to);
-    for note in others.filter(|note| needle.is_none_or(|needle| note.text.contains(needle))) {
-        let path = &note.path;
-        let mended = edit(lock, vault, path, |text| {
-            Ok::<_, Infallible>(mend_links(text, path, path, &moves).unwrap_or_else(|| text.to_owned()))
+    let (moves, files) = (begun.moves(), Files::of(vault, &mut problems));
+    let (from, to) = (begun.from.clone(), begun.to.clone());
+    let folder = begun.is_folder.then_some((&from, &to));
+    let mending = Mending::of(&moves, folder, &files);
+    for file in begun.files.clone() {
+        follow_move(vault, &file.from, &file.to)?;
+        if file.text == unknown() {
+            continue;
+        }
+        // A text that is another than before has its links mended already, or was written anew since.
+        let own = edit(lock, vault, &file.to, |text| {
+            let untouched = ContentHash::of(text) == file.text;
+            let mended = if untouched { mending.mended(&file.from, text) } else { None };
+            Ok::<_, Infallible>(mended.unwrap_or_else(|| text.to_owned()))
         });
-        mark(record, &mut begun, path, mended.as_ref().is_ok_and(|edited| edited.changed))?;
+        note_problem(&file.to, own.map(|_| ()), &mut problems)?;
+    }
+    for path in mending.suspects(scan) {
+        let mended = edit(lock, vault, path, |text| {
+            Ok::<_, Infallible>(mending.mended(path, text).unwrap_or_else(|| text.to_owned()))
+        });
+        if mended.as_ref().is_ok_and(|edited| edited.changed) && !begun.touched.contains(path) {
+            begun.touched.push(path.clone());
+            // So that a crash does not lose it from the commit.
+            save(record, &begun)?;
+        }
         note_problem(path, mended.map(|_| ()), &mut problems)?;
     }
-    for path in json_files(vault, &mut problems) {
-        let mended = edit(lock, vault, &path, |text| {
-            Ok::<_, Infallible>(mend_canvas(text, &moves).unwrap_or_else(|| text.to_owned()))
-        });
-        mark(record, &mut begun, &path, mended.as_ref().is_ok_and(|edited| edited.changed))?;
-        note_problem(&path, mended.map(|_| ()), &mut problems)?;
-    }
     let mut touched = begun.touched;
-    touched.extend([from.clone(), to.clone()]);
+    touched.extend(moves.into_iter().flat_map(|(from, to)| [from, to]));
     touched.sort();
     touched.dedup();
     place::remove(record)?;
     Ok(Moved { touched, problems })
-}
-
-/// Remembers a mended file, so that a crash does not lose it from the commit.
-fn mark(record: &Path, begun: &mut Begun, path: &NotePath, changed: bool) -> Result<(), VaultError> {
-    if changed && !begun.touched.contains(path) {
-        begun.touched.push(path.clone());
-        save(record, begun)?;
-    }
-    Ok(())
 }
 
 /// A file that cannot be mended is reported and does not stop the move; it may be gone by now.
@@ -171,45 +282,6 @@ fn note_problem(
     Ok(())
 }
 
-/// Canvases and Obsidian's bookmarks.
-fn json_files(vault: &Vault, problems: &mut Vec<Diagnostic>) -> Vec<NotePath> {
-    let mut files = Vec::new();
-    let walk = walkdir::WalkDir::new(vault.root()).follow_links(false).into_iter().filter_entry(|entry| {
-        let hidden = entry.file_name().to_str().is_none_or(super::foreign::is_ignored_folder);
-        entry.depth() == 0 || !entry.file_type().is_dir() || !hidden
-    });
-    for entry in walk {
-        match entry {
-            Ok(entry) if entry.file_type().is_file() => {
-                if entry.path().extension().is_some_and(|extension| extension == "canvas")
-                    && let Ok(inside) = entry.path().strip_prefix(vault.root())
-                    && let Some(path) = inside.to_str().and_then(|path| NotePath::new(path).ok())
-                {
-                    files.push(path);
-                }
-            }
-            Ok(_) => {}
-            Err(error) => problems.push(Diagnostic::warning(
-                "unreadable",
-                format!("cannot look for canvases: {error}"),
-                "make the folder readable for this user",
-            )),
-        }
-    }
-    if vault.root().join(".obsidian/bookmarks.json").is_file() {
-        files.extend(NotePath::new(".obsidian/bookmarks.json"));
-    }
-    files.sort();
-    files
-}
-
-/// A part of the note's name that every link to it has, however it is encoded: its longest run of ASCII letters and
-/// digits. `None` when there is none, then every note is looked into.
-fn needle(stem: &str) -> Option<&str> {
-    let runs = stem.split(|c: char| !c.is_ascii_alphanumeric());
-    runs.max_by_key(|run| run.len()).filter(|run| run.len() > 1)
-}
-
 fn load(record: &Path) -> Result<Option<Begun>, VaultError> {
     match fs::read(record) {
         Ok(bytes) => Ok(serde_json::from_slice(&bytes).ok()),
@@ -220,15 +292,4 @@ fn load(record: &Path) -> Result<Option<Begun>, VaultError> {
 
 fn save(record: &Path, begun: &Begun) -> Result<(), VaultError> {
     place::replace(record, &serde_json::to_vec(begun).expect("a record of strings is JSON"))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_needle_is_in_every_spelling_of_a_link() {
-        assert_eq!(needle("FR-056 Nightly mode"), Some("Nightly"));
-        assert_eq!(needle("日本"), None);
-    }
 }

@@ -66,6 +66,30 @@ fn a_status_set_and_committed_elsewhere_counts_as_set() {
 }
 
 #[test]
+fn links_follow_a_note_that_was_moved_with_other_programs() {
+    let world = World::new(&Talk::greeting());
+    let path = world.request_with(Status::New, "FR-001", "", "See [b](beside.md).\n");
+    let name = path.rsplit_once('/').unwrap().1.trim_end_matches(".md");
+    let whole = |folder: &str| format!("[[10_features/{folder}/{name}#Summary|it]] and [[{name}]]\n");
+    world.put("10_features/02_new/beside.md", "---\nid: FR-002\nstatus: new\n---\n");
+    world.put("Mine.md", &whole("02_new"));
+    world.save("a request");
+    world.drag("FR-001", Status::Dropped);
+    world.put("Mine.md", &format!("{}unsaved\n", whole("02_new")));
+    world.work();
+    assert_eq!(world.read("Mine.md"), format!("{}unsaved\n", whole("07_dropped")));
+    assert!(world.note("FR-001").contains("See [b](../02_new/beside.md)."), "{}", world.note("FR-001"));
+    assert_eq!(git(world.root(), &["status", "--porcelain", "--", "Mine.md", "10_features"]), "");
+
+    // Moved on and written anew at once: the note's own links are the person's.
+    world.hand().replace("FR-001", "(../02_new/beside.md)", "(beside.md)");
+    world.drag("FR-001", Status::New);
+    world.work();
+    assert_eq!(world.read("Mine.md"), format!("{}unsaved\n", whole("02_new")));
+    assert!(world.note("FR-001").contains("See [b](beside.md)."));
+}
+
+#[test]
 fn folder_and_status_changed_apart_wait_for_the_person() {
     let world = World::new(&Talk::greeting());
     let path = world.request(Status::New, "FR-001");

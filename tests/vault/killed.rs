@@ -8,7 +8,7 @@ use std::process::{Command, Stdio};
 
 use ado_vault::domain::{Event, RunId, Status};
 use ado_vault::vault::{
-    CommitMessage, History, Journal, Scanner, Vault, VaultLock, edit, move_note, read_journal, sweep_kept,
+    CommitMessage, History, Journal, Scanner, Vault, VaultLock, edit, read_journal, relocate, sweep_kept,
 };
 use jiff::Timestamp;
 
@@ -34,7 +34,7 @@ fn worker() {
         journal
             .append(Timestamp::now(), Event::Moved { from: Status::Planned, to: Status::InProgress })
             .unwrap();
-        let moved = move_note(&lock, &vault, &note(from), &note(to), &scan).unwrap();
+        let moved = relocate(&lock, &vault, &note(from), &note(to), &scan).unwrap();
         edit(&lock, &vault, &note(to), |_| {
             Ok::<_, Infallible>(format!("---\nround: {round}\n---\nHuman text.\n"))
         })

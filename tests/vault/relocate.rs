@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use ado_vault::vault::{Scanner, VaultError, mended_by_move, move_note};
+use ado_vault::vault::{Scanner, VaultError, mended_by_move, relocate};
 
 use crate::common::{Place, note};
 
@@ -49,7 +49,7 @@ fn a_move_mends_every_link_that_it_would_break() {
     let mut foretold = mended_by_move(&place.vault, &note(FROM), &note(TO), &scan);
     foretold.extend([note(FROM), note(TO)]);
     foretold.sort();
-    let moved = move_note(&place.lock(), &place.vault, &note(FROM), &note(TO), &scan).unwrap();
+    let moved = relocate(&place.lock(), &place.vault, &note(FROM), &note(TO), &scan).unwrap();
     assert_eq!(foretold, moved.touched);
     assert_mended(&place);
     let touched: Vec<_> = moved.touched.iter().map(|path| path.as_str()).collect();
@@ -63,10 +63,10 @@ fn a_move_goes_on_after_a_crash_behind_the_rename() {
     let scan = Scanner::new(&place.vault).scan().unwrap();
     fs::create_dir_all(place.file(".ado")).unwrap();
     fs::rename(place.file(FROM), place.file(TO)).unwrap();
-    let moved = move_note(&place.lock(), &place.vault, &note(FROM), &note(TO), &scan).unwrap();
+    let moved = relocate(&place.lock(), &place.vault, &note(FROM), &note(TO), &scan).unwrap();
     assert_mended(&place);
     assert!(moved.touched.contains(&note("Other.md")));
-    let again = move_note(&place.lock(), &place.vault, &note(FROM), &note(TO), &scan).unwrap();
+    let again = relocate(&place.lock(), &place.vault, &note(FROM), &note(TO), &scan).unwrap();
     assert_eq!(again.touched, [note(FROM), note(TO)]);
 }
 
@@ -75,7 +75,7 @@ fn relative_links_out_of_the_note_follow_it_to_another_depth() {
     let place = linked();
     let deep = note("70_reports/FR-001 Dark mode.md");
     let scan = Scanner::new(&place.vault).scan().unwrap();
-    move_note(&place.lock(), &place.vault, &note(FROM), &deep, &scan).unwrap();
+    relocate(&place.lock(), &place.vault, &note(FROM), &deep, &scan).unwrap();
     assert_eq!(place.text(deep.as_str()), "See [notes](../10_features/Notes.md).\n");
 }
 
@@ -84,10 +84,10 @@ fn nothing_is_overwritten_and_a_missing_note_is_said() {
     let place = linked();
     let scan = Scanner::new(&place.vault).scan().unwrap();
     place.write(TO, "another\n");
-    let refused = move_note(&place.lock(), &place.vault, &note(FROM), &note(TO), &scan);
+    let refused = relocate(&place.lock(), &place.vault, &note(FROM), &note(TO), &scan);
     assert!(matches!(refused, Err(VaultError::Exists { .. })));
     assert_eq!(place.text(TO), "another\n");
     assert_eq!(place.text(FROM), "See [notes](../Notes.md).\n");
-    let missing = move_note(&place.lock(), &place.vault, &note("none.md"), &note("some.md"), &scan);
+    let missing = relocate(&place.lock(), &place.vault, &note("none.md"), &note("some.md"), &scan);
     assert!(matches!(missing, Err(VaultError::Missing { .. })));
 }

@@ -1,0 +1,137 @@
+//! The files of a vault that may hold links, and what moves make of them.
+//!
+//! Does not move and does not write.
+
+use regex::{Regex, RegexBuilder};
+
+use super::{Scan, Vault};
+use crate::domain::{Diagnostic, NotePath};
+use crate::note::Relocation;
+
+const BOOKMARKS: &str = ".obsidian/bookmarks.json";
+/// Above this many moved files every note is looked into.
+const MOST_NEEDLES: usize = 64;
+
+/// All files that links can lead to, and those besides notes that hold some.
+#[derive(Debug, Default)]
+pub(crate) struct Files {
+    pub all: Vec<NotePath>,
+    /// Canvases and Obsidian's bookmarks.
+    json: Vec<NotePath>,
+}
+
+impl Files {
+    pub fn of(vault: &Vault, problems: &mut Vec<Diagnostic>) -> Self {
+        let mut files = Self::default();
+        let walk =
+            walkdir::WalkDir::new(vault.root()).follow_links(false).into_iter().filter_entry(|entry| {
+                let hidden = entry.file_name().to_str().is_none_or(super::foreign::is_ignored_folder);
+                entry.depth() == 0 || !entry.file_type().is_dir() || !hidden
+            });
+        for entry in walk {
+            match entry {
+                Ok(entry) if entry.file_type().is_dir() => {}
+                Ok(entry) => {
+                    let inside = entry.path().strip_prefix(vault.root()).ok().and_then(|path| path.to_str());
+                    files.all.extend(inside.and_then(|path| NotePath::new(path).ok()));
+                }
+                Err(error) => problems.push(Diagnostic::warning(
+                    "unreadable",
+                    format!("cannot look for links: {error}"),
+                    "make the folder readable for this user",
+                )),
+            }
+        }
+        files.all.sort();
+        files.json = files.all.iter().filter(|path| is_canvas(path)).cloned().collect();
+        if vault.root().join(BOOKMARKS).is_file() {
+            files.json.extend(NotePath::new(BOOKMARKS));
+        }
+        files
+    }
+}
+
+/// What moves make of the vault's files.
+pub(crate) struct Mending<'a> {
+    relocation: Relocation<'a>,
+    moves: &'a [(NotePath, NotePath)],
+    files: &'a Files,
+    needles: Option<Regex>,
+}
+
+impl<'a> Mending<'a> {
+    /// `folder` is the folder that moves with all of `moves`, if one does.
+    pub fn of(
+        moves: &'a [(NotePath, NotePath)],
+        folder: Option<(&'a NotePath, &'a NotePath)>,
+        files: &'a Files,
+    ) -> Self {
+        let relocation = Relocation::of(moves, &files.all);
+        let relocation = match folder {
+            Some((from, to)) => relocation.with_folder(from, to),
+            None => relocation,
+        };
+        Self { relocation, moves, files, needles: needles(moves).filter(|_| folder.is_none()) }
+    }
+
+    /// Files that stay and may hold a link that the moves break.
+    pub fn suspects<'s>(&'s self, scan: &'s Scan) -> impl Iterator<Item = &'s NotePath> {
+        let notes = scan
+            .notes
+            .iter()
+            .filter(|note| note.text.contains('['))
+            .filter(|note| self.needles.as_ref().is_none_or(|needles| needles.is_match(&note.text)))
+            .map(|note| &note.path);
+        notes
+            .chain(&self.files.json)
+            .filter(|path| !self.moves.iter().any(|(from, to)| from == *path || to == *path))
+    }
+
+    /// The text of the file, which lies at `path` before the moves, with its links mended; `None` when it stays.
+    pub fn mended(&self, path: &NotePath, text: &str) -> Option<String> {
+        if path.as_str() == BOOKMARKS {
+            self.relocation.mend_bookmarks(text)
+        } else if is_canvas(path) {
+            self.relocation.mend_canvas(text, path)
+        } else if path.is_markdown() {
+            self.relocation.mend_links(text, path)
+        } else {
+            None
+        }
+    }
+}
+
+fn is_canvas(path: &NotePath) -> bool {
+    path.as_str().ends_with(".canvas")
+}
+
+/// Finds what every link to one of the moved files has in it, by the old name or the new one, however it is encoded:
+/// the longest run of ASCII letters and digits in the name. `None` when one has no such run, or there are too many.
+fn needles(moves: &[(NotePath, NotePath)]) -> Option<Regex> {
+    if moves.len() > MOST_NEEDLES {
+        return None;
+    }
+    let runs: Option<Vec<&str>> =
+        moves.iter().flat_map(|(from, to)| [needle(from.stem()), needle(to.stem())]).collect();
+    RegexBuilder::new(&runs?.join("|")).case_insensitive(true).unicode(false).build().ok()
+}
+
+fn needle(stem: &str) -> Option<&str> {
+    let runs = stem.split(|c: char| !c.is_ascii_alphanumeric());
+    runs.max_by_key(|run| run.len()).filter(|run| run.len() > 1)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_needle_is_in_every_spelling_of_a_link() {
+        let moves = |from: &str, to: &str| [(NotePath::new(from).unwrap(), NotePath::new(to).unwrap())];
+        let found = needles(&moves("a/FR-056 Nightly mode.md", "b/FR-056 Nightly mode.md")).unwrap();
+        assert!(found.is_match("[[fr-056 nightly MODE]]") && found.is_match("Nightly%20mode"));
+        assert!(!found.is_match("[[FR-056 Daily]]"));
+        assert!(needles(&moves("日本.md", "日本語.md")).is_none());
+        assert!(needles(&moves("Old.md", "新.md")).is_none());
+    }
+}
