@@ -1,5 +1,8 @@
 //! Feature notes of every shape are read; what is wrong with them is named with its line.
 
+#[path = "note_features/phases.rs"]
+mod phases;
+
 use ado_vault::domain::{Feature, FeatureType, Level, NotePath, Severity, Status, Usd};
 use ado_vault::note::{block_hash, dependency_ids, parse_feature, set_block};
 

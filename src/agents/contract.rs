@@ -43,10 +43,16 @@ pub(super) const FOR_PEOPLE: &str = "## Done by people
 
 People do these parts of the request themselves. Do not plan, do or change them, and do not count them as missing:";
 
+/// Stands above the rows that a reviewer judges.
+pub(super) const ROWS: &str = "## Rows of the phases
+
+Judge each of these rows of the request as you judge an acceptance criterion: one entry in `criteria`, with the row as its \
+`text`, for each line:";
+
 fn result(role: Role) -> &'static str {
     match role {
         Role::Planner => "the plan",
-        Role::Reviewer => "the review, with every acceptance criterion in `criteria`",
+        Role::Reviewer => "the review, with every acceptance criterion and row of the phases in `criteria`",
         Role::SpecWriter => "the draft",
         Role::Coder | Role::Tester => "`summary`, what you did in a few sentences",
     }

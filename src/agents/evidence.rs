@@ -1,9 +1,9 @@
-//! Holds a review against the acceptance criteria: an approval must speak of each of them.
+//! Holds a review against the acceptance criteria and the rows of phases: an approval must speak of each of them.
 
 use similar::TextDiff;
 
 use super::AgentAnswer;
-use crate::domain::{Criterion, Review, Verdict};
+use crate::domain::{Review, Verdict};
 
 /// Two texts at least this alike are the same criterion: models shorten and re-quote.
 const SAME: f32 = 0.8;
@@ -11,41 +11,41 @@ const SAME: f32 = 0.8;
 /// The answer with its criteria in the note's own words.
 ///
 /// # Errors
-/// Names the criteria that an approving review leaves out.
-pub(super) fn covering(answer: AgentAnswer, criteria: &[Criterion]) -> Result<AgentAnswer, String> {
+/// Names what an approving review leaves out.
+pub(super) fn covering(answer: AgentAnswer, wanted: &[&str]) -> Result<AgentAnswer, String> {
     let AgentAnswer::Review(mut review) = answer else { return Ok(answer) };
-    let missing = claim(&mut review, criteria);
+    let missing = claim(&mut review, wanted);
     if review.verdict == Verdict::Approve && !missing.is_empty() {
         let list: Vec<String> = missing.iter().map(|text| format!("- {text}")).collect();
         return Err(format!(
-            "an approval needs an entry in `criteria` for each acceptance criterion; these are missing:\n{}",
+            "an approval needs an entry in `criteria` for each acceptance criterion and row; these are missing:\n{}",
             list.join("\n")
         ));
     }
     Ok(AgentAnswer::Review(review))
 }
 
-/// Gives each entry the words of the criterion that it is about, and returns the criteria without an entry.
-fn claim(review: &mut Review, criteria: &[Criterion]) -> Vec<String> {
+/// Gives each entry the words of what it is about, likest first, and returns what is left without an entry.
+fn claim(review: &mut Review, wanted: &[&str]) -> Vec<String> {
+    let mut pairs: Vec<(f32, usize, usize)> = vec![];
+    for (at, text) in wanted.iter().enumerate() {
+        let likeness = review.criteria.iter().map(|entry| alike(&entry.text, text)).enumerate();
+        pairs.extend(
+            likeness.filter(|(_, likeness)| *likeness >= SAME).map(|(entry, likeness)| (likeness, at, entry)),
+        );
+    }
+    // The sort is stable: of equal pairs the first wanted and the first entry go together.
+    pairs.sort_by(|one, other| other.0.total_cmp(&one.0));
+    let mut claimed = vec![false; wanted.len()];
     let mut taken = vec![false; review.criteria.len()];
-    let mut missing = vec![];
-    for criterion in criteria {
-        let best = review
-            .criteria
-            .iter()
-            .enumerate()
-            .filter(|(index, _)| !taken[*index])
-            .map(|(index, entry)| (index, alike(&entry.text, &criterion.text)))
-            .max_by(|one, other| one.1.total_cmp(&other.1));
-        match best {
-            Some((index, likeness)) if likeness >= SAME => {
-                taken[index] = true;
-                review.criteria[index].text.clone_from(&criterion.text);
-            }
-            _ => missing.push(criterion.text.clone()),
+    for (_, at, entry) in pairs {
+        if !claimed[at] && !taken[entry] {
+            (claimed[at], taken[entry]) = (true, true);
+            wanted[at].clone_into(&mut review.criteria[entry].text);
         }
     }
-    missing
+    let missing = wanted.iter().zip(claimed).filter(|(_, claimed)| !claimed);
+    missing.map(|(text, _)| (*text).to_owned()).collect()
 }
 
 /// 0 to 1, by words without punctuation and case.
@@ -65,10 +65,6 @@ mod tests {
     use super::*;
     use crate::domain::CriterionEvidence;
 
-    fn criterion(text: &str) -> Criterion {
-        Criterion { text: text.into(), done: false, line: 1 }
-    }
-
     fn review(verdict: Verdict, texts: &[&str]) -> AgentAnswer {
         let criteria = texts
             .iter()
@@ -79,7 +75,7 @@ mod tests {
 
     #[test]
     fn an_approval_that_leaves_a_criterion_out_is_sent_back() {
-        let wanted = [criterion("prints a line"), criterion("an empty file prints nothing")];
+        let wanted = ["prints a line", "an empty file prints nothing"];
         let problem = covering(review(Verdict::Approve, &["prints a line"]), &wanted).unwrap_err();
         assert!(problem.ends_with("- an empty file prints nothing"), "{problem}");
         assert!(covering(review(Verdict::RequestChanges, &[]), &wanted).is_ok());
@@ -87,12 +83,19 @@ mod tests {
 
     #[test]
     fn a_criterion_in_other_quotes_is_given_the_notes_words_and_counts_once() {
-        let wanted = [criterion("`x --loud` prints in capitals"), criterion("`x --low` prints in capitals")];
+        let wanted = ["`x --loud` prints in capitals", "`x --low` prints in capitals"];
         let given = ["X --loud prints in capitals.", "x --low prints in capitals"];
         let AgentAnswer::Review(review) = covering(review(Verdict::Approve, &given), &wanted).unwrap() else {
             panic!("no review")
         };
         let texts: Vec<&str> = review.criteria.iter().map(|entry| entry.text.as_str()).collect();
         assert_eq!(texts, ["`x --loud` prints in capitals", "`x --low` prints in capitals"]);
+    }
+
+    #[test]
+    fn rows_that_differ_in_one_word_are_not_taken_for_each_other() {
+        let rows = ["Phase 1: `src/a.rs`: the new option", "Phase 1: `src/b.rs`: the new option"];
+        let problem = covering(review(Verdict::Approve, &rows[1..]), &rows).unwrap_err();
+        assert!(problem.ends_with(&format!("missing:\n- {}", rows[0])), "{problem}");
     }
 }

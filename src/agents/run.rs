@@ -11,7 +11,7 @@ use super::worktree::Worktree;
 use super::{
     AgentAnswer, AgentError, AgentJob, AgentTools, ToolRecord, contract, render_prompt, schema, shown, vars,
 };
-use crate::domain::{AgentConfig, EditFormat};
+use crate::domain::{AgentConfig, EditFormat, Role};
 use crate::models::{CallContext, Message, ModelError, RoutedReply, ToolCall};
 use crate::note::plain;
 
@@ -91,10 +91,15 @@ impl<'a> Talk<'a> {
                 prompt.push_str(&format!("\n\n## {head}\n\n{part}"));
             }
         }
-        let rows: Vec<String> = job.request.feature.for_people.iter().map(|row| format!("- {row}")).collect();
-        if !rows.is_empty() {
-            let rows = fence.wrap(1, "rows of the feature note", &rows.join("\n"), (room / 8).max(400));
-            prompt.push_str(&format!("\n\n{}\n\n{rows}", contract::FOR_PEOPLE));
+        let feature = &job.request.feature;
+        let judged = if agent.role == Role::Reviewer { feature.rows.as_slice() } else { &[] };
+        for (head, rows) in [(contract::ROWS, judged), (contract::FOR_PEOPLE, feature.for_people.as_slice())]
+        {
+            let rows: Vec<String> = rows.iter().map(|row| format!("- {row}")).collect();
+            if !rows.is_empty() {
+                let rows = fence.wrap(1, "rows of the feature note", &rows.join("\n"), (room / 8).max(400));
+                prompt.push_str(&format!("\n\n{head}\n\n{rows}"));
+            }
         }
         let mut only = None;
         if format != EditFormat::Tools {
@@ -281,7 +286,10 @@ impl<'a> Talk<'a> {
     }
 
     fn covering(&self, answer: AgentAnswer) -> Result<AgentAnswer, String> {
-        evidence::covering(answer, &self.toolbox.job.request.feature.criteria)
+        let feature = &self.toolbox.job.request.feature;
+        let criteria = feature.criteria.iter().map(|criterion| criterion.text.as_str());
+        let wanted: Vec<&str> = criteria.chain(feature.rows.iter().map(String::as_str)).collect();
+        evidence::covering(answer, &wanted)
     }
 
     fn repair(&mut self, problem: &str) -> Result<(), AgentError> {

@@ -2,12 +2,13 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
+use std::ops::Range;
 use std::str::FromStr;
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{ContentHash, Diagnostic, FeatureId, InvalidId, NotePath, Status, Usd};
+use super::{ContentHash, Diagnostic, FeatureId, InvalidId, NotePath, Phase, PhaseRow, Status, Usd};
 
 /// What kind of change a feature asks for; part of its branch name and of its queue class.
 #[derive(
@@ -145,40 +146,6 @@ pub struct Criterion {
     pub line: u32,
 }
 
-/// One row of a phase's table (File / Feature, Details, Owner, Status).
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-pub struct PhaseRow {
-    pub item: String,
-    pub details: String,
-    pub owner: String,
-    pub status: String,
-}
-
-impl PhaseRow {
-    /// True when nobody or `ado` owns the row; rows of people are theirs.
-    pub fn is_for_agents(&self) -> bool {
-        matches!(self.owner.trim().to_lowercase().as_str(), "" | "—" | "-" | "ado" | "agent" | "ado-vault")
-    }
-
-    pub fn is_done(&self) -> bool {
-        matches!(self.status.trim().to_lowercase().as_str(), "done" | "✅" | "x" | "complete" | "completed")
-    }
-
-    /// What the row is about: its item, else its details.
-    pub fn name(&self) -> &str {
-        if self.item.trim().is_empty() { self.details.trim() } else { self.item.trim() }
-    }
-}
-
-/// A `## Phase N: title` section.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-pub struct Phase {
-    pub number: u32,
-    pub title: String,
-    pub goal: String,
-    pub rows: Vec<PhaseRow>,
-}
-
 /// An open question of the note; it waits for a human while `decision` is empty.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct OpenQuestion {
@@ -219,9 +186,14 @@ impl Sections {
         self.rows_of_people().filter(move |(phase, _)| last.is_some_and(|last| phase.number < last))
     }
 
+    /// What agents have yet to do of the phases, in words that name one row each.
+    pub fn rows_of_agents(&self) -> impl Iterator<Item = String> {
+        self.undone().filter(|(_, row)| row.is_for_agents()).map(|(phase, row)| row.in_words(phase.number))
+    }
+
     fn undone(&self) -> impl Iterator<Item = (&Phase, &PhaseRow)> {
         let rows = self.phases.iter().flat_map(|phase| phase.rows.iter().map(move |row| (phase, row)));
-        rows.filter(|(_, row)| !row.is_done())
+        rows.filter(|(_, row)| !row.is_settled())
     }
 }
 
@@ -239,6 +211,8 @@ pub struct Feature {
     pub sections: Sections,
     /// The note's body as written, without front matter and without ado's blocks: what agents read.
     pub brief: String,
+    /// Places in `brief` that say how far the work is rather than what is asked for: the status cells of phases.
+    pub marks: Vec<Range<usize>>,
     /// Hash of the content of each managed block found, by block name.
     pub blocks: BTreeMap<String, ContentHash>,
     /// Hash of the whole note.
@@ -260,9 +234,16 @@ impl Feature {
         self.id.as_ref().map_or_else(|| self.path.stem(), FeatureId::as_str)
     }
 
-    /// Hash of what a human asked for: title, type and text. Ticked boxes do not count: ado ticks what is proven.
+    /// Hash of what a human asked for: title, type and text. Ticked boxes and the status of rows do not count: ado sets
+    /// what is proven.
     pub fn request_hash(&self) -> ContentHash {
-        let unticked = self.brief.replace("[x] ", "[ ] ").replace("[X] ", "[ ] ");
+        let mut asked = self.brief.clone();
+        for mark in self.marks.iter().rev() {
+            if asked.get(mark.clone()).is_some() {
+                asked.replace_range(mark.clone(), "");
+            }
+        }
+        let unticked = asked.replace("[x] ", "[ ] ").replace("[X] ", "[ ] ");
         ContentHash::of(format!("{}\0{}\0{unticked}", self.title, self.kind()))
     }
 }

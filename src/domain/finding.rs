@@ -119,7 +119,7 @@ pub struct Review {
     pub summary: String,
     #[serde(default)]
     pub findings: Vec<Finding>,
-    /// For each acceptance criterion, in the note's order: met or not, and what shows it.
+    /// For each acceptance criterion and each row of the phases: met or not, and what shows it.
     #[serde(default)]
     pub criteria: Vec<CriterionEvidence>,
 }

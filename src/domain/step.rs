@@ -88,6 +88,9 @@ pub struct FeatureBrief {
     /// The note's body without ado's blocks.
     pub body: String,
     pub criteria: Vec<Criterion>,
+    /// Rows of the note's phases that agents have yet to do, one line each: a reviewer judges them as it does criteria.
+    #[serde(default)]
+    pub rows: Vec<String>,
     /// Rows of the note's phases that people do, one line each: agents leave them.
     #[serde(default)]
     pub for_people: Vec<String>,

@@ -225,7 +225,7 @@ fn push_effect(head: &GitId) -> String {
     format!("push:{head}")
 }
 
-/// The acceptance criteria that the last review found met.
+/// The acceptance criteria and rows of phases that the last review found met.
 pub(super) fn proven_criteria(state: &RunState) -> Vec<String> {
     let review = state.review.iter().flat_map(|review| review.criteria.iter());
     review.filter(|criterion| criterion.met).map(|criterion| criterion.text.clone()).collect()

@@ -43,6 +43,7 @@ pub fn step_request(
             kind: feature.kind(),
             body: brief(view, run),
             criteria: feature.sections.criteria.clone(),
+            rows: feature.sections.rows_of_agents().collect(),
             for_people: for_people(&feature.sections),
         },
         repository: repository.clone(),

@@ -24,7 +24,7 @@ use crate::vault::{
 #[derive(Debug, Clone, Default)]
 pub struct NoteChange {
     pub sets: Vec<(&'static str, Option<PropertyValue>)>,
-    /// Texts of acceptance criteria that were proven.
+    /// Texts of acceptance criteria and rows of phases that were proven.
     pub proven: Vec<String>,
     /// `None` leaves `waiting_on` and the `why` block as they are; `Some(None)` clears them.
     pub wait: Option<Option<Wait>>,
@@ -235,6 +235,7 @@ fn edited(
     }
     if !change.proven.is_empty() {
         now = note::tick_criteria(&now, &change.proven)?;
+        now = note::settle_rows(&now, &change.proven)?;
     }
     if now != text && state.is_some() {
         let at = Timestamp::now().strftime("%Y-%m-%dT%H:%M:%SZ").to_string();

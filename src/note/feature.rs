@@ -4,6 +4,7 @@ use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use super::feature_properties::{FeatureReader, id_in, leading_id};
+use super::phases::status_cells;
 use super::preflight::preflight;
 use super::sections::Body;
 use super::{blocks, split, without_blocks};
@@ -22,6 +23,7 @@ pub fn parse_feature(path: &NotePath, text: &str, folder: Option<Status>) -> Fea
         properties: FeatureProperties::default(),
         sections: Sections::default(),
         brief: String::new(),
+        marks: vec![],
         blocks: BTreeMap::new(),
         hash: ContentHash::of(text),
         diagnostics: vec![],
@@ -68,6 +70,9 @@ pub fn parse_feature(path: &NotePath, text: &str, folder: Option<Status>) -> Fea
     feature.title = super::plain(&feature.title).split_whitespace().collect::<Vec<_>>().join(" ");
     feature.sections = body.sections();
     feature.brief = without_blocks(body_text).trim().to_owned();
+    if !feature.sections.phases.is_empty() {
+        feature.marks = status_cells(&Body::new(&feature.brief, 1));
+    }
     feature.diagnostics = diagnostics.into_iter().map(|diagnostic| diagnostic.in_note(path)).collect();
     feature
 }

@@ -28,7 +28,15 @@ pub(crate) struct Item {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Table {
     pub start: usize,
-    pub rows: Vec<Vec<Range<usize>>>,
+    pub rows: Vec<Row>,
+}
+
+/// A table's row: as many cells as the head has, from pipe to pipe. Cells that a short row leaves out are empty, those
+/// that a long row has more are not listed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Row {
+    pub range: Range<usize>,
+    pub cells: Vec<Range<usize>>,
 }
 
 /// What stands where in a body, each in order.
@@ -100,12 +108,12 @@ pub(crate) fn outline(body: &str) -> Outline {
             }
             Event::Start(Tag::TableHead | Tag::TableRow) => {
                 if let Some(table) = found.tables.last_mut() {
-                    table.rows.push(vec![]);
+                    table.rows.push(Row { range, cells: vec![] });
                 }
             }
             Event::Start(Tag::TableCell) => {
                 if let Some(row) = found.tables.last_mut().and_then(|table| table.rows.last_mut()) {
-                    row.push(range);
+                    row.cells.push(range);
                 }
             }
             Event::Start(Tag::List(_) | Tag::CodeBlock(_) | Tag::HtmlBlock)
@@ -181,7 +189,7 @@ mod tests {
         let cells: Vec<Vec<_>> = found.tables[0]
             .rows
             .iter()
-            .map(|row| row.iter().map(|cell| body[cell.clone()].trim()).collect())
+            .map(|row| row.cells.iter().map(|cell| body[cell.clone()].trim()).collect())
             .collect();
         assert_eq!(cells, [vec!["h", "i"], vec!["a", "`b\\|c`"]]);
     }

@@ -4,11 +4,11 @@ use std::ops::Range;
 
 use super::outline::{Heading, Item, Outline, Table, outline};
 use super::questions;
-use crate::domain::{Criterion, Phase, PhaseRow, Sections};
+use crate::domain::{Criterion, Sections};
 
 /// What a heading announces.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Kind {
+pub(super) enum Kind {
     Summary,
     Problem,
     Solution,
@@ -54,7 +54,7 @@ impl<'a> Body<'a> {
         self.outline.items.iter().filter(move |item| range.contains(&item.range.start))
     }
 
-    fn tables_in(&self, range: &Range<usize>) -> impl Iterator<Item = &Table> {
+    pub fn tables_in(&self, range: &Range<usize>) -> impl Iterator<Item = &Table> {
         let range = range.clone();
         self.outline.tables.iter().filter(move |table| range.contains(&table.start))
     }
@@ -74,7 +74,7 @@ impl<'a> Body<'a> {
             .collect()
     }
 
-    fn spans(&self) -> impl Iterator<Item = (&Heading, Kind, Range<usize>)> {
+    pub(super) fn spans(&self) -> impl Iterator<Item = (&Heading, Kind, Range<usize>)> {
         self.outline
             .headings
             .iter()
@@ -115,7 +115,7 @@ impl<'a> Body<'a> {
                     sections.pending_decisions.extend(questions::pending(&self.text[span.clone()]))
                 }
                 Kind::Overview => {
-                    overview.extend(self.tables_in(&span).flat_map(|table| self.overview(table)))
+                    overview.extend(self.tables_in(&span).flat_map(|table| self.phases_of_overview(table)))
                 }
                 Kind::Phase(number) => sections.phases.push(self.phase(number, heading, &span)),
             }
@@ -147,70 +147,11 @@ impl<'a> Body<'a> {
         sections
     }
 
-    fn phase(&self, number: u32, heading: &Heading, span: &Range<usize>) -> Phase {
-        Phase {
-            number,
-            title: phase_title(&heading.title).to_owned(),
-            goal: questions::labelled(&self.text[span.clone()], "goal").unwrap_or_default(),
-            rows: self.tables_in(span).flat_map(|table| self.rows(table)).collect(),
-        }
-    }
-
-    /// Rows of a table whose head names a file, feature, item or task.
-    fn rows(&self, table: &Table) -> Vec<PhaseRow> {
-        let head = self.head(table);
-        let column =
-            |names: &[&str]| head.iter().position(|cell| names.iter().any(|name| cell.contains(name)));
-        let Some(item) = column(&["file", "feature", "item", "task"]) else {
-            return vec![];
-        };
-        let details = column(&["detail", "description", "what"]);
-        let owner = column(&["owner", "who"]);
-        let status = column(&["status", "state"]);
-        let cell = |row: &[Range<usize>], at: Option<usize>| {
-            at.and_then(|at| row.get(at)).map_or_else(String::new, |cell| self.cell(cell))
-        };
-        table.rows[1..]
-            .iter()
-            .map(|row| PhaseRow {
-                item: cell(row, Some(item)),
-                details: cell(row, details),
-                owner: cell(row, owner),
-                status: cell(row, status),
-            })
-            .filter(|row| !row.item.is_empty() || !row.details.is_empty())
-            .collect()
-    }
-
-    /// Phases that only the overview names.
-    fn overview(&self, table: &Table) -> Vec<Phase> {
-        let head = self.head(table);
-        let column = |name: &str| head.iter().position(|cell| cell.contains(name));
-        let (Some(phase), description) = (column("phase"), column("description").or(column("title"))) else {
-            return vec![];
-        };
-        let rows = table.rows[1..].iter().filter_map(|row| {
-            let name = self.cell(row.get(phase)?);
-            let number = name.chars().filter(char::is_ascii_digit).collect::<String>().parse().ok()?;
-            let title = description.and_then(|at| row.get(at)).map_or(name, |cell| self.cell(cell));
-            Some(Phase { number, title, goal: String::new(), rows: vec![] })
-        });
-        rows.collect()
-    }
-
-    fn head(&self, table: &Table) -> Vec<String> {
-        table.rows.first().into_iter().flatten().map(|cell| self.cell(cell).to_lowercase()).collect()
-    }
-
-    fn cell(&self, range: &Range<usize>) -> String {
-        self.text[range.clone()].trim_matches(['|', ' ', '\t', '\n', '\r']).replace("\\|", "|")
-    }
-
     /// `REQ-1: text` of table rows and list items anywhere in the note.
     fn requirements(&self) -> Vec<String> {
         let rows = self.outline.tables.iter().flat_map(|table| &table.rows).filter_map(|row| {
-            let name = self.cell(row.first()?);
-            let text = row.get(1).map_or_else(String::new, |cell| self.cell(cell));
+            let name = self.cell(row.cells.first()?);
+            let text = row.cells.get(1).map_or_else(String::new, |cell| self.cell(cell));
             is_requirement(&name).then(|| format!("{name}: {text}"))
         });
         let items = self.outline.items.iter().filter_map(|item| {
@@ -287,33 +228,5 @@ fn kind(title: &str) -> Kind {
         "phase overview" | "phases" => Kind::Overview,
         "notes" | "implementation notes" => Kind::Notes,
         _ => Kind::Other,
-    }
-}
-
-/// `Registry` of `Phase 1: Registry — done`.
-fn phase_title(heading: &str) -> &str {
-    let rest = heading.trim().get("phase".len()..).unwrap_or_default().trim_start();
-    let rest = rest
-        .trim_start_matches(|c: char| c.is_ascii_digit())
-        .trim_start_matches([':', '.', ')', ' ', '-', '–', '—']);
-    let words = [
-        "",
-        "done",
-        "open",
-        "todo",
-        "planned",
-        "in progress",
-        "wip",
-        "blocked",
-        "complete",
-        "completed",
-        "✅",
-    ];
-    match rest.rfind(['—', '–']).or_else(|| rest.rfind(" - ")) {
-        Some(at) => {
-            let tail = rest[at..].trim_start_matches([' ', '-', '–', '—']).trim().to_lowercase();
-            if words.contains(&tail.as_str()) { rest[..at].trim_end() } else { rest }
-        }
-        None => rest,
     }
 }
