@@ -11,6 +11,8 @@ mod behaviour;
 mod brakes;
 #[path = "engine_behaviour/budgets.rs"]
 mod budgets;
+#[path = "engine_behaviour/caps.rs"]
+mod caps;
 #[path = "engine_behaviour/moves.rs"]
 mod moves;
 #[path = "engine_behaviour/parallel.rs"]

@@ -227,6 +227,7 @@ fn feature(text: &str) -> Feature {
         },
         brief: String::new(),
         blocks: Default::default(),
+        marks: vec![],
         hash: ContentHash::of(""),
         diagnostics: vec![],
     }

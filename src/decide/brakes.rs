@@ -7,14 +7,16 @@ use similar::TextDiff;
 use super::next::{Next, plain};
 use super::rounds;
 use crate::domain::{
-    Brake, Effect, FeatureView, Finding, GateKind, GateResult, GateStatus, Progress, Review, RunState,
-    Severity, Snapshot, Step, StepTry,
+    Brake, Config, Effect, FeatureView, Finding, GateKind, GateResult, GateStatus, Progress, Review,
+    RunState, Severity, Snapshot, Step, StepTry,
 };
 
 /// Two errors at least this alike are the same one.
 const SAME: f32 = 0.9;
 /// How often in a row the same error stops a run.
 const SAME_ERROR_TIMES: usize = 3;
+/// The longest that any one step may take.
+const MOST_STEP_SECONDS: u64 = 3600;
 /// Errors of one gate run that are compared; more say nothing new.
 const COMPARED: usize = 20;
 
@@ -58,15 +60,21 @@ pub(super) fn answers(view: &FeatureView, run: &RunState) -> Vec<String> {
 /// Minutes of work since the last resume against the settings' limit.
 pub(super) fn wall_time(snapshot: &Snapshot, run: &RunState) -> Option<Pulled> {
     let limit = snapshot.config.settings.run_minutes;
-    let recent = run.tries.get(run.since_resume.tries..).unwrap_or_default();
-    let seconds: i64 = recent.iter().map(worked).sum();
-    let minutes = u64::try_from(seconds / 60).unwrap_or(0);
+    let minutes = seconds_worked(run) / 60;
     (minutes >= limit).then(|| (Brake::WallTime, format!("{minutes} of {limit} minutes worked")))
 }
 
-/// Seconds of a step that ended. When an interrupted one ended is not known; it counts nothing.
-fn worked(step: &StepTry) -> i64 {
-    step.ended.map_or(0, |ended| ended.duration_since(step.started).as_secs().max(0))
+/// The longest that the run's next step may take, in seconds: what is left of the run's minutes, at most an hour.
+pub fn step_seconds(config: &Config, run: &RunState) -> u64 {
+    let limit = config.settings.run_minutes.saturating_mul(60);
+    limit.saturating_sub(seconds_worked(run)).clamp(1, MOST_STEP_SECONDS)
+}
+
+/// Seconds of the steps since the last resume. A step that a crash cut off counts up to its last record.
+fn seconds_worked(run: &RunState) -> u64 {
+    let recent = run.tries.get(run.since_resume.tries..).unwrap_or_default();
+    let seconds = |step: &StepTry| step.ended.map_or(0, |ended| ended.duration_since(step.started).as_secs());
+    recent.iter().map(|step| u64::try_from(seconds(step)).unwrap_or(0)).sum()
 }
 
 /// Size of the diff and edits that undo each other, after a change.

@@ -29,6 +29,7 @@ mod spending;
 mod splitting;
 mod steps;
 
+pub use brakes::step_seconds;
 pub use complexity::triage;
 pub use look::decide;
 pub use models::pick_models;

@@ -3,25 +3,11 @@
 //! Does not reserve or count anything; the caller's ledger does.
 
 use super::next::Next;
-use crate::domain::{Caps, Config, FeatureView, RunState, Snapshot, Spent, Usd};
+use crate::domain::{Caps, Config, FeatureView, RunState, ScopeCaps, ScopeSpent, Snapshot, Spent, Usd};
 
-/// Each limit that holds for `run` with what already counts against it: `run`, `feature`, `day`.
-pub fn caps_for(
-    config: &Config,
-    view: &FeatureView,
-    run: &RunState,
-    spent_today: Spent,
-) -> Vec<(String, Caps, Spent)> {
-    vec![
-        ("run".to_owned(), run_caps(config, run), run.committed_spend()),
-        ("feature".to_owned(), feature_caps(view), view.spent()),
-        ("day".to_owned(), config.day_caps(), spent_today),
-    ]
-}
-
-/// Caps of a run by its tier.
-fn run_caps(config: &Config, run: &RunState) -> Caps {
-    config.run_caps(run.tier())
+/// The limits that hold for `run`: its tier's and the settings', those of the note's own properties, the day's.
+pub fn caps_for(config: &Config, view: &FeatureView, run: &RunState) -> ScopeCaps {
+    ScopeCaps { run: config.run_caps(run.tier()), feature: feature_caps(view), day: config.day_caps() }
 }
 
 /// The lifetime caps that the note's own properties set.
@@ -46,9 +32,11 @@ pub(super) fn used_up(caps: Caps, spent: Spent) -> Option<String> {
 
 /// The first limit of the run or its feature that is used up.
 pub(super) fn of_run(snapshot: &Snapshot, view: &FeatureView, run: &RunState) -> Option<String> {
-    caps_for(&snapshot.config, view, run, snapshot.spent_today)
+    let spent = ScopeSpent { run: run.committed_spend(), feature: view.spent(), day: snapshot.spent_today };
+    caps_for(&snapshot.config, view, run)
+        .against(spent)
         .into_iter()
-        .filter(|(name, ..)| name != "day")
+        .filter(|(name, ..)| *name != "day")
         .find_map(|(name, caps, spent)| Some(format!("budget of the {name}: {}", used_up(caps, spent)?)))
 }
 

@@ -126,7 +126,7 @@ fn after(snapshot: &Snapshot, run: &RunState, key: StepKey) -> Verdict {
 }
 
 /// The day's limit lifts by itself with the next day, or when it is changed; every other one asks a human. The reason begins with the name of
-/// the limit that `caps_for` gave.
+/// the limit that `ScopeCaps` gave.
 fn out_of_budget(snapshot: &Snapshot, run: &RunState, last: &StepTry, reason: &str) -> Verdict {
     if !reason.starts_with("day") {
         return Verdict::Not(brakes::pull(run, Brake::Budget, plain(reason)));

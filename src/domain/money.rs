@@ -199,6 +199,38 @@ impl Caps {
     }
 }
 
+/// The limits that one model call is held against.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ScopeCaps {
+    pub run: Caps,
+    /// The feature's whole life.
+    pub feature: Caps,
+    /// All runs of a day, UTC.
+    pub day: Caps,
+}
+
+/// What counts against each of them: settled calls, and the reservations of open ones.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct ScopeSpent {
+    pub run: Spent,
+    pub feature: Spent,
+    pub day: Spent,
+}
+
+impl ScopeCaps {
+    /// Each limit by name with what counts against it, the narrowest first.
+    pub fn against(&self, spent: ScopeSpent) -> [(&'static str, Caps, Spent); 3] {
+        [("run", self.run, spent.run), ("feature", self.feature, spent.feature), ("day", self.day, spent.day)]
+    }
+
+    /// The first limit that `next` would pass: its name, and [`Caps::exceeded_by`]'s words.
+    pub fn exceeded_by(&self, spent: ScopeSpent, next: Spent) -> Option<(&'static str, String)> {
+        self.against(spent)
+            .into_iter()
+            .find_map(|(name, caps, spent)| Some((name, caps.exceeded_by(spent, next)?)))
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -167,13 +167,17 @@ impl RunState {
 
     /// Applies one more record. Unknown combinations change nothing: a journal may come from a newer version.
     pub fn apply(&mut self, record: &Record) {
-        self.last = record.at;
+        let before = std::mem::replace(&mut self.last, record.at);
         self.last_seq = record.seq;
         match &record.event {
             Event::Started { .. } | Event::ToolCalled { .. } => {}
             Event::Triaged { triage } => self.triage = Some(triage.clone()),
             Event::StepStarted { key, attempt } => {
                 self.parked = None;
+                // A step that a crash cut off was at work at least until its last record.
+                if let Some(cut_off) = self.tries.last_mut().filter(|step| step.ended.is_none()) {
+                    cut_off.ended = Some(before);
+                }
                 self.tries.push(StepTry {
                     key: *key,
                     attempt: *attempt,

@@ -13,20 +13,11 @@ use jiff::tz::TimeZone;
 
 use super::{EngineError, Listener, Said, redact};
 use crate::domain::{
-    AgentName, Caps, Diagnostic, Event, FeatureId, ModelName, NotePath, Record, RunId, RunState, Shared,
-    Spent, StepKey,
+    AgentName, Diagnostic, Event, FeatureId, ModelName, NotePath, Record, RunId, RunState, ScopeCaps,
+    ScopeSpent, Shared, Spent, StepKey,
 };
 use crate::models::ModelError;
 use crate::vault::{Journal, Vault, all_runs, read_journal};
-
-/// Upper limits of a model call's scopes.
-#[derive(Debug, Clone, Copy, Default)]
-pub struct ScopeCaps {
-    pub run: Caps,
-    /// The feature's whole life.
-    pub feature: Caps,
-    pub day: Caps,
-}
 
 /// All runs of a vault.
 pub struct RunBook {
@@ -181,15 +172,9 @@ impl RunBook {
         let open = runs
             .get_mut(run)
             .ok_or_else(|| ModelError::Ledger { detail: format!("run `{run}` is not in the journals") })?;
-        let scopes = [
-            ("run", caps.run, open.state.committed_spend()),
-            ("feature", caps.feature, of_feature),
-            ("day", caps.day, spent_today),
-        ];
-        for (scope, cap, spent) in scopes {
-            if let Some(over) = cap.exceeded_by(spent, most) {
-                return Err(ModelError::OutOfBudget { detail: format!("{scope}: {over}") });
-            }
+        let spent = ScopeSpent { run: open.state.committed_spend(), feature: of_feature, day: spent_today };
+        if let Some((scope, over)) = caps.exceeded_by(spent, most) {
+            return Err(ModelError::OutOfBudget { detail: format!("{scope}: {over}") });
         }
         let call = open.state.next_call;
         let event =

@@ -8,7 +8,6 @@ use std::time::{Duration, Instant};
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
-use super::book::ScopeCaps;
 use super::ledger::RunLedger;
 use super::observe::{Circumstances, Observation, Observer, fatal_problems};
 use super::preview::stale;
@@ -369,11 +368,7 @@ impl Engine {
             book: self.book.clone(),
             vault: self.vault.clone(),
             run: run.clone(),
-            caps: ScopeCaps {
-                run: request::caps_of_run(config, &state),
-                feature: request::caps_of_feature(view),
-                day: config.day_caps(),
-            },
+            caps: decide::caps_for(config, view, &state),
         });
         let services = StepServices { ledger: ledger.clone(), recorder: ledger, cancel };
         let (executor, run) = (self.executor.clone(), run.clone());

@@ -4,10 +4,9 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 
-use super::book::ScopeCaps;
 use super::{RunBook, redact};
 use crate::agents::{ToolRecord, ToolRecorder};
-use crate::domain::{Event, ModelName, RunId, Spent};
+use crate::domain::{Event, ModelName, RunId, ScopeCaps, Spent};
 use crate::models::{CallContext, CallId, Ledger, ModelError, Settlement};
 use crate::vault::{Vault, write_transcript};
 

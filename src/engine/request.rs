@@ -62,9 +62,9 @@ pub fn step_request(
         gates: config.gates.clone(),
         gate_results: run.gates.clone(),
         rounds_left: config.settings.max_rounds.saturating_sub(key.round),
-        budget_left: budget_left(config, run),
+        budget_left: budget_left(config, view, run),
         sandbox: config.settings.sandbox,
-        timeout_seconds: 3600,
+        timeout_seconds: decide::step_seconds(config, run),
     })
 }
 
@@ -93,8 +93,8 @@ fn with_models(
     Ok((agent.clone(), decide::pick_models(config, agent, run.tier())?))
 }
 
-fn budget_left(config: &Config, run: &RunState) -> String {
-    let Caps { usd, tokens, calls } = caps_of_run(config, run);
+fn budget_left(config: &Config, view: &FeatureView, run: &RunState) -> String {
+    let Caps { usd, tokens, calls } = decide::caps_for(config, view, run).run;
     let Spent { usd: spent_usd, tokens: spent_tokens, calls: spent_calls } = run.committed_spend();
     let parts = [
         usd.map(|cap| (cap - spent_usd).to_string()),
@@ -103,20 +103,6 @@ fn budget_left(config: &Config, run: &RunState) -> String {
     ];
     let left: Vec<String> = parts.into_iter().flatten().collect();
     if left.is_empty() { "no limit is set".to_owned() } else { left.join(", ") }
-}
-
-/// Caps of a run: its tier's and the settings', whichever is lower.
-pub fn caps_of_run(config: &Config, run: &RunState) -> Caps {
-    config.run_caps(run.tier())
-}
-
-/// Caps of a feature's whole life.
-pub fn caps_of_feature(view: &FeatureView) -> Caps {
-    Caps {
-        usd: view.feature.properties.budget_usd,
-        tokens: view.feature.properties.budget_tokens,
-        calls: None,
-    }
 }
 
 /// The branch that a feature's work is merged into.

@@ -182,6 +182,33 @@ fn rounds_without_progress_ask_for_another_way_and_then_stop() {
 }
 
 #[test]
+fn a_step_may_take_what_is_left_of_the_runs_time() {
+    let mut world = World::new();
+    world.settle();
+    let mut run = world.run().clone();
+    let config = &mut world.snapshot.config;
+    run.tries.clear();
+    config.settings.run_minutes = 600;
+    assert_eq!(ado_vault::decide::step_seconds(config, &run), 3600);
+    config.settings.run_minutes = 30;
+    assert_eq!(ado_vault::decide::step_seconds(config, &run), 1800);
+    let at = |minutes: i64| -> Record {
+        let at = run.last.saturating_add(jiff::SignedDuration::from_mins(minutes)).unwrap();
+        let event = Event::StepStarted { key: StepKey::new(Step::Code, 1), attempt: 1 };
+        Record { v: 1, seq: 99, at, event }
+    };
+    let said = |minutes| Record {
+        event: Event::Moved { from: Status::Planned, to: Status::InProgress },
+        ..at(minutes)
+    };
+    // Killed after 25 minutes, begun again an hour later: the 25 minutes count, the hour does not.
+    let mut after = run.clone();
+    [at(0), said(25), at(85)].iter().for_each(|record| after.apply(record));
+    assert_eq!(ado_vault::decide::step_seconds(config, &after), 300);
+    assert_eq!(after.active_millis(), 25 * 60_000);
+}
+
+#[test]
 fn work_beyond_the_time_limit_stops_before_the_next_step() {
     let mut world = World::new();
     world.snapshot.config.settings.run_minutes = 0;

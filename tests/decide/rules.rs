@@ -444,17 +444,7 @@ fn a_run_is_held_against_its_own_its_features_and_the_days_limits() {
     let mut world = World::new();
     world.settle();
     world.view().feature.properties.budget_usd = Some(Usd::from_dollars(7.0));
-    let view = &world.snapshot.features[0];
-    let spent = Spent { usd: Usd::from_dollars(4.0), tokens: 9, calls: 2 };
-    let limits = caps_for(&world.snapshot.config, view, world.run(), spent);
-    let usd: Vec<(&str, Option<Usd>, Usd)> =
-        limits.iter().map(|(name, caps, spent)| (name.as_str(), caps.usd, spent.usd)).collect();
-    assert_eq!(
-        usd,
-        [
-            ("run", Some(Usd::from_dollars(3.0)), Usd::ZERO),
-            ("feature", Some(Usd::from_dollars(7.0)), Usd::ZERO),
-            ("day", Some(Usd::from_dollars(50.0)), Usd::from_dollars(4.0)),
-        ]
-    );
+    let caps = caps_for(&world.snapshot.config, &world.snapshot.features[0], world.run());
+    let usd = [caps.run.usd, caps.feature.usd, caps.day.usd];
+    assert_eq!(usd, [3.0, 7.0, 50.0].map(|dollars| Some(Usd::from_dollars(dollars))));
 }

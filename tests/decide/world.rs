@@ -249,6 +249,7 @@ pub(crate) fn note(id: &str, status: Status) -> FeatureView {
             hash: ContentHash::of(&brief),
             brief,
             blocks: BTreeMap::new(),
+            marks: vec![],
             diagnostics: vec![],
         }
         .into(),

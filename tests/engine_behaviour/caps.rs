@@ -1,0 +1,172 @@
+//! No order of calls, crashes, restarts and parallel runs spends more than a cap allows: the journals are real files, the
+//! provider's bill is kept apart from them.
+
+use std::sync::Arc;
+
+use ado_vault::domain::*;
+use ado_vault::engine::{Quiet, RunBook};
+use ado_vault::models::ModelError;
+use ado_vault::vault::{Vault, init};
+use proptest::prelude::{Strategy, *};
+
+const RUNS: [&str; 4] = ["FR-001/1", "FR-001/2", "FR-002/1", "FR-003/1"];
+
+#[derive(Debug, Clone)]
+enum Step {
+    /// A call that may cost `most` and costs `share` percent of it.
+    Call { run: usize, most: u64, share: u64 },
+    /// The oldest open call of a run ends.
+    Settle { run: usize },
+    /// The process dies, the last line of a journal torn or not, and another begins.
+    Crash { torn: Option<usize> },
+}
+
+fn steps() -> impl Strategy<Value = Vec<Step>> {
+    let step = prop_oneof![
+        6 => (0..RUNS.len(), 1..40_u64, 0..=100_u64).prop_map(|(run, most, share)| Step::Call { run, most, share }),
+        4 => (0..RUNS.len()).prop_map(|run| Step::Settle { run }),
+        1 => prop::option::of(0..RUNS.len()).prop_map(|torn| Step::Crash { torn }),
+    ];
+    proptest::collection::vec(step, 1..40)
+}
+
+fn caps() -> impl Strategy<Value = ScopeCaps> {
+    let one = || {
+        (prop::option::of(20..150_u64), prop::option::of(20..150_u64), prop::option::of(1..8_u64))
+            .prop_map(|(usd, tokens, calls)| Caps { usd: usd.map(Usd::from_micros), tokens, calls })
+    };
+    (one(), one(), one()).prop_map(|(run, feature, day)| ScopeCaps { run, feature, day })
+}
+
+struct Office {
+    _dir: tempfile::TempDir,
+    vault: Vault,
+    book: RunBook,
+    /// What the provider charges, whatever became of the answer: run, cost.
+    bill: Vec<(usize, Spent)>,
+    /// Calls without an end in the journal.
+    open: Vec<(usize, u64, Spent)>,
+}
+
+fn run_id(run: usize) -> RunId {
+    RUNS[run].parse().unwrap()
+}
+
+fn begin(vault: &Vault) -> RunBook {
+    let book = RunBook::load(vault, Arc::new(Quiet)).unwrap().0;
+    for run in (0..RUNS.len()).map(run_id) {
+        let event = Event::Started {
+            repo: "target".parse().unwrap(),
+            branch: BranchName::for_run(FeatureType::Feature, &run, "x"),
+            target_branch: "main".parse().unwrap(),
+            request: ContentHash::of("x"),
+            reason: String::new(),
+            version: String::new(),
+            sandboxed: false,
+            from: None,
+            run: run.clone(),
+        };
+        book.begin(&run, event).unwrap();
+    }
+    book
+}
+
+fn reserve(book: &RunBook, run: usize, most: Spent, caps: &ScopeCaps) -> Result<u64, ModelError> {
+    let key = StepKey::new(ado_vault::domain::Step::Code, 1);
+    book.reserve(&run_id(run), key, &"Coder".parse().unwrap(), &"m".parse().unwrap(), most, caps)
+}
+
+impl Office {
+    fn new() -> Self {
+        let dir = tempfile::tempdir().unwrap();
+        init(dir.path()).unwrap();
+        let vault = Vault::open(dir.path()).unwrap();
+        Self { book: begin(&vault), vault, bill: vec![], open: vec![], _dir: dir }
+    }
+
+    fn perform(&mut self, step: &Step, caps: &ScopeCaps) {
+        match *step {
+            Step::Call { run, most, share } => {
+                let most = Spent { usd: Usd::from_micros(most), tokens: most, calls: 1 };
+                if let Ok(call) = reserve(&self.book, run, most, caps) {
+                    let tokens = most.tokens * share / 100;
+                    let real = Spent { usd: Usd::from_micros(tokens), tokens, calls: 1 };
+                    self.bill.push((run, real));
+                    self.open.push((run, call, real));
+                }
+            }
+            Step::Settle { run } => {
+                let Some(at) = self.open.iter().position(|(of, ..)| *of == run) else { return };
+                let (_, call, real) = self.open.remove(at);
+                let tokens = Tokens { input: real.tokens, ..Tokens::default() };
+                let event = Event::ModelCallFinished {
+                    call,
+                    tokens,
+                    cost: real.usd,
+                    millis: 1,
+                    ended: "stop".into(),
+                    transcript: None,
+                };
+                self.book.append(&run_id(run), event).unwrap();
+            }
+            Step::Crash { torn } => {
+                // What was open stays open in the journals: nobody knows what it cost.
+                self.open.clear();
+                if let Some(run) = torn {
+                    let path = self.vault.root().join(format!("60_runs/{}/journal.jsonl", RUNS[run]));
+                    let mut bytes = std::fs::read(&path).unwrap();
+                    bytes.extend(b"{\"v\":1,\"seq\":99,\"at\":\"20");
+                    std::fs::write(&path, bytes).unwrap();
+                }
+                self.book = begin(&self.vault);
+            }
+        }
+    }
+
+    fn billed(&self, counts: impl Fn(&RunId) -> bool) -> Spent {
+        self.bill.iter().filter(|(run, _)| counts(&run_id(*run))).map(|(_, cost)| *cost).sum()
+    }
+
+    /// The first cap that the bill is above.
+    fn overspent(&self, caps: &ScopeCaps) -> Option<String> {
+        let above = |caps: &Caps, spent: Spent| caps.exceeded_by(spent, Spent::default());
+        (0..RUNS.len()).map(run_id).find_map(|run| {
+            above(&caps.run, self.billed(|of| *of == run))
+                .or_else(|| above(&caps.feature, self.billed(|of| of.feature == run.feature)))
+                .or_else(|| above(&caps.day, self.billed(|_| true)))
+        })
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 48, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn no_order_of_events_spends_more_than_a_cap(steps in steps(), caps in caps()) {
+        let mut office = Office::new();
+        for step in &steps {
+            office.perform(step, &caps);
+            prop_assert_eq!(office.overspent(&caps), None, "after {:?}", step);
+        }
+    }
+}
+
+#[test]
+fn runs_side_by_side_share_what_is_left() {
+    let office = Office::new();
+    let cap = Caps { usd: Some(Usd::from_micros(1000)), tokens: None, calls: Some(60) };
+    let caps = ScopeCaps { day: cap, ..ScopeCaps::default() };
+    let book = &office.book;
+    let reserved: u64 = std::thread::scope(|scope| {
+        let workers: Vec<_> = (0..8)
+            .map(|worker| {
+                scope.spawn(move || {
+                    let most = Spent { usd: Usd::from_micros(30), tokens: 30, calls: 1 };
+                    (0..20).filter(|_| reserve(book, worker % RUNS.len(), most, &caps).is_ok()).count() as u64
+                })
+            })
+            .collect();
+        workers.into_iter().map(|worker| worker.join().unwrap()).sum()
+    });
+    assert_eq!(reserved, 33, "all that fits, and not one call more");
+}
