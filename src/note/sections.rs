@@ -74,12 +74,19 @@ impl<'a> Body<'a> {
             .collect()
     }
 
+    /// Every heading with what it announces and how far that goes. A phase ends where another one begins, whatever its level.
     pub(super) fn spans(&self) -> impl Iterator<Item = (&Heading, Kind, Range<usize>)> {
-        self.outline
-            .headings
-            .iter()
-            .enumerate()
-            .map(|(at, heading)| (heading, kind(&heading.title), self.outline.section(at, self.text.len())))
+        let headings = &self.outline.headings;
+        headings.iter().enumerate().map(|(at, heading)| {
+            let mut span = self.outline.section(at, self.text.len());
+            let is_phase = |heading: &&Heading| matches!(kind(&heading.title), Kind::Phase(_));
+            if is_phase(&heading)
+                && let Some(next) = headings[at + 1..].iter().find(is_phase)
+            {
+                span.end = span.end.min(next.range.start);
+            }
+            (heading, kind(&heading.title), span)
+        })
     }
 
     /// The first heading of level 1 that announces no section.
