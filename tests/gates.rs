@@ -27,7 +27,7 @@ fn policy(root: &Path) -> SandboxPolicy {
         read: vec![],
         protect: vec![],
         limits: Limits::default(),
-        env: Default::default(),
+        ..Default::default()
     }
 }
 

@@ -82,7 +82,7 @@ async fn probes_run_inside() {
         read: vec![init().into()],
         protect: vec![],
         limits: Limits::default(),
-        env: Default::default(),
+        ..Default::default()
     };
     let output = sandbox.run(&command, &policy, &CancellationToken::new()).await.unwrap();
     assert_eq!((output.exit_code, &*output.stderr), (Some(0), ""));

@@ -13,7 +13,7 @@ use crate::agents::{self, AgentAnswer, AgentError, AgentJob, AgentTools, ToolRec
 use crate::domain::{ChangeSet, GateResult, GitId, Step, StepOutcome, StepRequest, StepResult};
 use crate::gates::{self, GateError};
 use crate::models::{self, Ledger, ModelError};
-use crate::sandbox::{Limits, Sandbox, SandboxPolicy, toolchains};
+use crate::sandbox::{Limits, Sandbox, SandboxPolicy};
 use crate::workspace::{Workspace, WorkspaceError, Worktree, run_hook};
 
 /// What a step may call back to.
@@ -215,7 +215,6 @@ impl Place {
     fn policy(&self, request: &StepRequest, read_only: bool) -> SandboxPolicy {
         let paths = self.workspace.protected_paths(&self.worktree);
         let mut read = paths.read;
-        read.extend(toolchains());
         read.extend(request.repository.read_paths.iter().map(PathBuf::from));
         let write = if read_only {
             read.extend(paths.write);
@@ -224,7 +223,14 @@ impl Place {
             paths.write
         };
         let limits = Limits { wall: Duration::from_secs(request.gates.timeout_seconds), ..Limits::default() };
-        SandboxPolicy { write, read, protect: paths.protect, limits, env: passed_on(&request.repository.env) }
+        SandboxPolicy {
+            write,
+            read,
+            protect: paths.protect,
+            limits,
+            env: passed_on(&request.repository.env),
+            ..Default::default()
+        }
     }
 }
 

@@ -208,7 +208,7 @@ fn probe_policy(folder: &Path) -> SandboxPolicy {
         read: vec![],
         protect: vec![],
         limits: Limits { wall: PATIENCE, ..Limits::default() },
-        env: Default::default(),
+        ..Default::default()
     }
 }
 

@@ -29,7 +29,7 @@ impl SandboxCommand {
 }
 
 /// What the command may touch. Everything not named is invisible.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SandboxPolicy {
     /// Folders it may write: the worktree, a build cache of the run.
     pub write: Vec<PathBuf>,
@@ -41,6 +41,23 @@ pub struct SandboxPolicy {
     /// Variables that the command sees besides the few that every command sees. They are no secret from it.
     #[serde(default)]
     pub env: BTreeMap<String, String>,
+    /// A folder that is the command's home and package cache; missing means one that is gone with the box, with this
+    /// machine's package caches in it.
+    #[serde(default)]
+    pub home: Option<PathBuf>,
+    #[serde(default)]
+    pub caches: Vec<BuildCache>,
+}
+
+/// A folder that many runs begin with and none changes.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct BuildCache {
+    /// What they begin with.
+    pub source: PathBuf,
+    /// Where the command sees it, in a writable folder; missing means its home.
+    pub target: Option<PathBuf>,
+    /// Folder for what this run writes; made where it is missing. One box at a time uses it.
+    pub upper: PathBuf,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

@@ -10,7 +10,7 @@ use super::{Layer, Limits};
 /// Home of the command: private, gone with the box.
 pub(super) const HOME: &str = "/tmp/home";
 /// Cargo's home inside, with the machine's registry shown in it.
-pub(super) const CARGO_HOME: &str = "/tmp/cargo";
+pub(super) const CARGO_HOME: &str = "/tmp/home/.cargo";
 
 /// One command with the box to build for it. Standard input carries its length in decimal, a line end, the job as JSON,
 /// then the command's own input.
@@ -38,13 +38,24 @@ pub(super) struct Show {
     pub access: Access,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) enum Access {
     /// Parts of the system that anybody may read.
     System,
     Read,
+    /// What is written there is gone with the box.
+    Scratch,
+    /// What is written there lies in the `data` of this folder, beside a `work` of the kernel's own.
+    Layered(PathBuf),
     Write,
     Device,
+}
+
+impl Access {
+    /// Whether the command may write there, wherever that goes.
+    pub(super) fn is_writable(&self) -> bool {
+        matches!(self, Self::Scratch | Self::Layered(_) | Self::Write)
+    }
 }
 
 /// From the child, one JSON a line.

@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 use std::path::{Component, Path, PathBuf};
 
 use super::job::{Access, CARGO_HOME, HOME, Job, Show};
-use super::toolchain::{cargo_home, search_path, toolchains, variables};
-use super::{SandboxCommand, SandboxError, SandboxPolicy};
+use super::toolchain::{cargo_home, package_caches, search_path, toolchains, variables};
+use super::{BuildCache, SandboxCommand, SandboxError, SandboxPolicy};
 
 /// Top-level folders that are links into `/usr` on most systems.
 const SYSTEM_LINKS: [&str; 6] = ["/bin", "/sbin", "/lib", "/lib32", "/lib64", "/libx32"];
@@ -36,6 +36,8 @@ const OWN: [&str; 8] = ["/", "/dev", "/etc", "/proc", "/sys", "/tmp", "/usr", "/
 #[derive(Debug, Clone, Default)]
 pub(super) struct Machine {
     shows: Vec<Show>,
+    /// Of packages: what is written there is gone with the box.
+    caches: Vec<Show>,
     links: Vec<(PathBuf, PathBuf)>,
     env: BTreeMap<String, String>,
 }
@@ -64,18 +66,17 @@ impl Machine {
                 shows.push(Show { source, target: path.clone(), access: Access::Read });
             }
         }
-        if let Some(cargo) = cargo_home() {
-            for part in ["registry", "git", "config.toml"] {
-                let tells = part == "config.toml" && tells_secrets(&cargo.join(part));
-                if let (false, Ok(source)) = (tells, cargo.join(part).canonicalize()) {
-                    shows.push(Show {
-                        source,
-                        target: Path::new(CARGO_HOME).join(part),
-                        access: Access::Read,
-                    });
-                }
-            }
+        if let Some(source) = cargo_home().and_then(|cargo| cargo.join("config.toml").canonicalize().ok())
+            && !tells_secrets(&source)
+        {
+            // Cargo reads this one for every project, wherever its home is.
+            shows.push(Show { source, target: "/.cargo/config.toml".into(), access: Access::Read });
         }
+        let caches = package_caches().into_iter().filter_map(|(path, inside)| {
+            let target = Path::new(HOME).join(inside);
+            Some(Show { source: path.canonicalize().ok()?, target, access: Access::Scratch })
+        });
+        let caches = caches.collect();
         let mut env = variables(&toolchains);
         env.insert("PATH".into(), search_path(&toolchains));
         env.extend(
@@ -90,7 +91,7 @@ impl Machine {
             ]
             .map(|(name, value)| (name.into(), value.into())),
         );
-        Self { shows, links, env }
+        Self { shows, caches, links, env }
     }
 
     /// The job for one command.
@@ -99,9 +100,15 @@ impl Machine {
     /// `Policy` names the path that cannot be granted and why.
     pub(super) fn job(&self, command: &SandboxCommand, policy: &SandboxPolicy) -> Result<Job, SandboxError> {
         let mut layout = Layout { shows: BTreeMap::new(), links: self.links.clone(), write: vec![] };
+        let own_home = policy.home.is_some() || policy.caches.iter().any(|cache| cache.target.is_none());
+        let caches = if own_home { &[] } else { &self.caches[..] };
         // Toolchains come and go while ado-vault runs.
-        for show in self.shows.iter().filter(|show| show.source.exists()) {
+        for show in self.shows.iter().chain(caches).filter(|show| show.source.exists()) {
             layout.shows.insert(show.target.clone(), show.clone());
+        }
+        if let Some(home) = &policy.home {
+            let source = real(home)?.ok_or_else(|| refused(home, "does not exist"))?;
+            layout.insert(Show { source, target: HOME.into(), access: Access::Write });
         }
         for path in &policy.write {
             let real = real(path)?.ok_or_else(|| refused(path, "does not exist"))?;
@@ -114,6 +121,9 @@ impl Machine {
         }
         for (path, real) in layout.write.clone() {
             layout.show(&path, real, Access::Write)?;
+        }
+        for cache in &policy.caches {
+            layout.show_cache(cache)?;
         }
         let protect = policy.protect.iter().map(|path| layout.inside(path)).collect::<Result<Vec<_>, _>>()?;
         let mut env = self.env.clone();
@@ -144,6 +154,10 @@ impl Layout {
     /// Shows a path where it really is, with a link from where it was named.
     fn show(&mut self, path: &Path, real: PathBuf, access: Access) -> Result<(), SandboxError> {
         let path = normal(path)?;
+        let kind = std::fs::metadata(&real)?.file_type();
+        if !kind.is_dir() && !kind.is_file() {
+            return Err(refused(&path, "is neither a folder nor a regular file"));
+        }
         let shared = Path::new("/dev/shm");
         let own = OWN.iter().any(|own| real == Path::new(own)) || real == shared;
         let within = ["/proc", "/sys", "/dev"].iter().any(|own| real.starts_with(own));
@@ -160,7 +174,31 @@ impl Layout {
         {
             self.links.push((path, real.clone()));
         }
-        self.shows.insert(real.clone(), Show { source: real.clone(), target: real, access });
+        self.insert(Show { source: real.clone(), target: real, access });
+        Ok(())
+    }
+
+    fn insert(&mut self, show: Show) {
+        self.shows.insert(show.target.clone(), show);
+    }
+
+    /// Shows a cache with a layer of the run's own over it. Both that layer and the place where it is seen are made.
+    fn show_cache(&mut self, cache: &BuildCache) -> Result<(), SandboxError> {
+        let source = real(&cache.source)?.ok_or_else(|| refused(&cache.source, "does not exist"))?;
+        for part in ["data", "work"] {
+            std::fs::create_dir_all(cache.upper.join(part))?;
+        }
+        let upper = real(&cache.upper)?.ok_or_else(|| refused(&cache.upper, "does not exist"))?;
+        let target = match &cache.target {
+            None => PathBuf::from(HOME),
+            Some(path) => {
+                let (root, inside) = self.in_writable(path)?;
+                make_folders(&root, &inside)
+                    .map_err(|error| refused(path, &format!("is no place for a cache: {error}")))?;
+                root.join(inside)
+            }
+        };
+        self.insert(Show { source, target, access: Access::Layered(upper) });
         Ok(())
     }
 
@@ -170,18 +208,38 @@ impl Layout {
 
     /// Where a protected path is in the box. It must lie in a writable folder; its own links are not followed.
     fn inside(&self, path: &Path) -> Result<PathBuf, SandboxError> {
-        let path = normal(path)?;
-        let found = self.write.iter().find_map(|(named, real)| {
-            let rest = path.strip_prefix(named).or_else(|_| path.strip_prefix(real)).ok()?;
-            Some(real.join(rest))
-        });
-        let found =
-            found.ok_or_else(|| refused(&path, "is to be protected but lies in no writable folder"))?;
+        let (root, inside) = self.in_writable(path)?;
+        let found = root.join(inside);
         if found.symlink_metadata().is_err() {
-            return Err(refused(&path, "is to be protected but does not exist"));
+            return Err(refused(path, "is to be protected but does not exist"));
         }
         Ok(found)
     }
+
+    /// The writable folder that holds a path, and where in it.
+    fn in_writable(&self, path: &Path) -> Result<(PathBuf, PathBuf), SandboxError> {
+        let normal = normal(path)?;
+        let found = self.write.iter().find_map(|(named, real)| {
+            let rest = normal.strip_prefix(named).or_else(|_| normal.strip_prefix(real)).ok()?;
+            Some((real.clone(), rest.to_owned()))
+        });
+        found.ok_or_else(|| refused(path, "must lie in a writable folder and does not"))
+    }
+}
+
+/// Makes a folder and those above it beneath `root`, following no link: commands have written there.
+fn make_folders(root: &Path, inside: &Path) -> std::io::Result<()> {
+    use rustix::fs::{CWD, Mode, OFlags};
+    let flags = OFlags::DIRECTORY | OFlags::RDONLY | OFlags::CLOEXEC | OFlags::NOFOLLOW;
+    let mut folder = rustix::fs::openat(CWD, root, flags, Mode::empty())?;
+    for part in inside.components() {
+        match rustix::fs::mkdirat(&folder, part.as_os_str(), Mode::from_raw_mode(0o755)) {
+            Ok(()) | Err(rustix::io::Errno::EXIST) => {}
+            Err(error) => return Err(error.into()),
+        }
+        folder = rustix::fs::openat(&folder, part.as_os_str(), flags, Mode::empty())?;
+    }
+    Ok(())
 }
 
 /// Whether a configuration file may hold more than settings; also when it cannot be read.
@@ -233,7 +291,7 @@ mod tests {
     }
 
     fn shown(job: &Job) -> Vec<(String, Access)> {
-        job.shows.iter().map(|show| (show.target.display().to_string(), show.access)).collect()
+        job.shows.iter().map(|show| (show.target.display().to_string(), show.access.clone())).collect()
     }
 
     #[test]
@@ -246,7 +304,7 @@ mod tests {
             read: vec![base.join("a/b/c"), base.join("a/b"), base.join("a"), base.join("missing")],
             protect: vec![base.join("a/b/c")],
             limits: Limits::default(),
-            env: Default::default(),
+            ..Default::default()
         };
         let job = Machine::default().job(&command(&base), &policy).unwrap();
         let name = |path: &str| base.join(path).display().to_string();
@@ -268,7 +326,7 @@ mod tests {
             read: vec![],
             protect: vec![],
             limits: Limits::default(),
-            env: Default::default(),
+            ..Default::default()
         };
         let job = Machine::default().job(&command(&base.join("link")), &policy).unwrap();
         assert_eq!(shown(&job), [(base.join("real").display().to_string(), Access::Write)]);

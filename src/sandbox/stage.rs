@@ -110,7 +110,7 @@ impl Stage {
             read: vec![self.root.join("repo/.git"), self.root.join("home/.cargo/registry"), init.into()],
             protect: vec![self.root.join("wt/.git")],
             limits,
-            env: Default::default(),
+            ..Default::default()
         }
     }
 

@@ -4,8 +4,8 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-/// Toolchains beneath the home folder: programs and package caches, never a folder that also holds credentials.
-const AT_HOME: [&str; 20] = [
+/// Toolchains beneath the home folder: programs, never a folder that also holds credentials.
+const AT_HOME: [&str; 17] = [
     ".asdf",
     ".bun",
     ".deno",
@@ -15,9 +15,7 @@ const AT_HOME: [&str; 20] = [
     ".juliaup",
     ".local/share/fnm",
     ".local/share/mise",
-    ".local/share/pnpm",
     ".local/share/uv",
-    ".m2/repository",
     ".nvm",
     ".pyenv",
     ".rbenv",
@@ -25,7 +23,6 @@ const AT_HOME: [&str; 20] = [
     ".swiftly",
     ".volta",
     "go/bin",
-    "go/pkg/mod",
 ];
 
 /// Toolchains elsewhere. `/usr` is always shown.
@@ -36,7 +33,7 @@ pub fn toolchains() -> Vec<PathBuf> {
     let mut found = vec![];
     found.extend(rustup_home());
     if let Some(cargo) = cargo_home() {
-        found.extend(["bin", "registry", "git"].map(|part| cargo.join(part)));
+        found.push(cargo.join("bin"));
     }
     if let Some(home) = std::env::home_dir() {
         found.extend(AT_HOME.map(|part| home.join(part)));
@@ -47,6 +44,23 @@ pub fn toolchains() -> Vec<PathBuf> {
     found.retain(|path| path.is_dir());
     found.sort();
     found.dedup();
+    found
+}
+
+/// Caches of packages that hold no credentials, each with its place in the command's home.
+const CACHES: [&str; 6] =
+    [".cache/pip", ".cache/uv", ".local/share/pnpm/store", ".m2/repository", ".npm/_cacache", "go/pkg/mod"];
+
+/// Folders of packages on this machine, whatever exists of them, each with its place in a home.
+pub(super) fn package_caches() -> Vec<(PathBuf, PathBuf)> {
+    let mut found = vec![];
+    if let Some(cargo) = cargo_home() {
+        found.extend(["registry", "git"].map(|part| (cargo.join(part), Path::new(".cargo").join(part))));
+    }
+    if let Some(home) = std::env::home_dir() {
+        found.extend(CACHES.map(|part| (home.join(part), PathBuf::from(part))));
+    }
+    found.retain(|(path, _)| path.is_dir());
     found
 }
 
@@ -67,7 +81,6 @@ pub(super) fn variables(shown: &[PathBuf]) -> BTreeMap<String, String> {
     for (name, folder) in [
         ("RUSTUP_HOME", rustup_home()),
         ("PYENV_ROOT", folder_of("PYENV_ROOT").or_else(|| Some(home.join(".pyenv")))),
-        ("GOMODCACHE", Some(home.join("go/pkg/mod"))),
         ("GOROOT", folder_of("GOROOT")),
         ("JAVA_HOME", folder_of("JAVA_HOME")),
     ] {

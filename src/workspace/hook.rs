@@ -33,7 +33,7 @@ pub async fn run_hook(
         read: paths.read.clone(),
         protect: paths.protect.clone(),
         limits: Limits { wall: timeout, ..Limits::default() },
-        env: Default::default(),
+        ..Default::default()
     };
     let output = sandbox
         .run(&command, &policy, cancel)

@@ -183,7 +183,7 @@ impl Bench {
             read: vec![],
             protect: vec![],
             limits: Limits::default(),
-            env: Default::default(),
+            ..Default::default()
         };
         let answer = self.answer(&worktree, &policy, &router).await;
         let asked = asked.lock().unwrap().clone();

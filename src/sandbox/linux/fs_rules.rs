@@ -8,7 +8,7 @@ use landlock::{
     RulesetCreated, RulesetCreatedAttr, RulesetStatus, Scope,
 };
 
-use super::super::job::{Access, Job};
+use super::super::job::Job;
 use super::super::report::Layer;
 use super::channel::Failure;
 
@@ -43,7 +43,7 @@ fn rules(job: &Job) -> Result<RulesetCreated, String> {
         .map_err(|error| error.to_string())?;
     rules = allow(rules, Path::new("/"), AccessFs::from_read(NEWEST))?;
     rules = allow(rules, Path::new("/dev"), AccessFs::WriteFile | AccessFs::IoctlDev | AccessFs::Truncate)?;
-    let written = job.shows.iter().filter(|show| show.access == Access::Write);
+    let written = job.shows.iter().filter(|show| show.access.is_writable());
     let written = written.map(|show| show.target.as_path());
     for path in written.chain([Path::new("/tmp"), Path::new("/dev/shm")]) {
         let rights = if path.is_dir() { all } else { all & AccessFs::from_file(NEWEST) };

@@ -30,16 +30,21 @@ impl HandedOver {
     /// Hands over every writable tree that cannot be mapped.
     pub(super) fn where_needed(job: &Job, identity: Identity, owners: &OwnerMaps) -> Result<Self, Failure> {
         let mut handed = Self { given: vec![], to: identity.ids() };
-        for show in job.shows.iter().filter(|show| show.access == Access::Write) {
-            let named = || format!("give `{}` to the sandbox's user", show.source.display());
-            let found = std::fs::metadata(&show.source).at("owner mapping", named())?;
+        let written = job.shows.iter().filter_map(|show| match &show.access {
+            Access::Write => Some(&show.source),
+            Access::Layered(upper) => Some(upper),
+            _ => None,
+        });
+        for path in written {
+            let named = || format!("give `{}` to the sandbox's user", path.display());
+            let found = std::fs::metadata(path).at("owner mapping", named())?;
             let owner = (found.uid(), found.gid());
             let Some(map) = owners.of(owner) else { continue };
-            if can_be_mapped(&show.source, map).at("owner mapping", named())? {
+            if can_be_mapped(path, map).at("owner mapping", named())? {
                 continue;
             }
-            handed.given.push(Given { path: show.source.clone(), owner });
-            if let Err(error) = give(&show.source, owner, handed.to) {
+            handed.given.push(Given { path: path.clone(), owner });
+            if let Err(error) = give(path, owner, handed.to) {
                 handed.take_back();
                 return Err(error).at("owner mapping", named());
             }

@@ -54,6 +54,26 @@ impl Identity {
         write_once("/proc/self/gid_map", &format!("{gid} {gid} 1")).at(LAYER, "map the group")
     }
 
+    /// Does something as the user whose files mapped mounts show, with every right of this process: a mapped mount knows
+    /// no root that could make files in it.
+    pub(super) fn as_owner<T>(self, act: impl FnOnce() -> io::Result<T>) -> io::Result<T> {
+        let Self::Dropped { id } = self else { return act() };
+        let sets = rustix::thread::capabilities(None)?;
+        // SAFETY: plain calls that change this single-threaded process alone; both are undone below.
+        unsafe {
+            libc::setfsgid(id);
+            libc::setfsuid(id);
+        }
+        let done = rustix::thread::set_capabilities(None, sets).map_err(io::Error::from).and_then(|()| act());
+        // SAFETY: as above.
+        unsafe {
+            libc::setfsuid(0);
+            libc::setfsgid(0);
+        }
+        rustix::thread::set_capabilities(None, sets)?;
+        done
+    }
+
     /// Gives up root, when started as root, for good.
     pub(super) fn become_nobody(self) -> Result<(), Failure> {
         const LAYER: &str = "user";

@@ -28,12 +28,12 @@ pub(super) fn main(channel: &Channel, prepared: Prepared, alive: &OwnedFd) -> ! 
 }
 
 fn build(prepared: &Prepared, alive: &OwnedFd) -> Result<Layer, Failure> {
-    let Prepared { job, identity, owners, .. } = prepared;
+    let Prepared { job, identity, .. } = prepared;
     // When the machine runs out of memory, the box goes first. Some containers forbid it, which is no reason to refuse.
     let _ = write_once("/proc/self/oom_score_adj", "1000");
     // SAFETY: this process has one thread.
     checked(unsafe { libc::unshare(libc::CLONE_NEWNS) }.into()).at("mount namespace", "unshare")?;
-    mounts::enter(job, *identity, owners)?;
+    mounts::enter(prepared)?;
     raise_loopback().at("network namespace", "raise the loopback interface")?;
     rustix::system::sethostname(b"sandbox").at("host name namespace", "set the name")?;
     identity.become_nobody()?;

@@ -14,6 +14,8 @@ mod init;
 mod inspect;
 mod limits;
 mod mounts;
+mod overlay;
+mod sockets;
 mod supervise;
 
 pub(super) use limits::limit_plainly;

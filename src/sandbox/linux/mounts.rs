@@ -16,6 +16,9 @@ use rustix::mount::{
 use super::super::job::{Access, CARGO_HOME, HOME, Job, Show};
 use super::channel::{At, Failure, checked};
 use super::identity::{Identity, OwnerMaps};
+use super::overlay::{Layers, Upper};
+use super::sockets;
+use super::supervise::Prepared;
 
 const LAYER: &str = "mount view";
 /// Bytes of the private `/tmp`, which is memory, and files in it.
@@ -37,12 +40,19 @@ fn generated(identity: Identity) -> [(&'static str, String); 4] {
 }
 
 /// Builds the tree and makes it the root. Needs a mount namespace of this process's own.
-pub(super) fn enter(job: &Job, identity: Identity, owners: &OwnerMaps) -> Result<(), Failure> {
+pub(super) fn enter(prepared: &Prepared) -> Result<(), Failure> {
+    let Prepared { job, identity, owners, sockets, .. } = prepared;
+    let identity = *identity;
     rustix::mount::mount_change("/", MountPropagationFlags::PRIVATE | MountPropagationFlags::REC)
         .at(LAYER, "stop propagation")?;
     // Copies are taken while the machine's tree is in full view, so that nothing mounted later can hide a source.
     let copies =
         job.shows.iter().map(|show| copy_of(show, identity, owners)).collect::<Result<Vec<_>, _>>()?;
+    let uppers = job.shows.iter().filter_map(|show| match &show.access {
+        Access::Layered(upper) => Some(upper_of(upper, identity, owners)),
+        _ => None,
+    });
+    let mut uppers = uppers.collect::<Result<Vec<_>, _>>()?.into_iter();
     let root_mount = tmpfs(&[("mode", "0755"), ("size", "4194304"), ("nr_inodes", "8192")])?;
     let place = ["/tmp", "/usr"].into_iter().find(|place| Path::new(place).is_dir()).unwrap_or("/");
     attach(
@@ -52,12 +62,42 @@ pub(super) fn enter(job: &Job, identity: Identity, owners: &OwnerMaps) -> Result
     .at(LAYER, "put the new root")?;
     let root = Root { fd: root_mount };
     root.furnish(job, identity)?;
+    let mut layers = Layers::make(&root.fd, Path::new(place)).at(LAYER, "make layers")?;
+    let divided = divided();
     for (show, copy) in job.shows.iter().zip(&copies) {
         let named = || format!("show `{}`", show.target.display());
         let folder = is_folder(copy.as_fd()).at(LAYER, named())?;
+        let over = match &show.access {
+            // An overlay shows one file system; what is mounted beneath would be missing.
+            Access::Read
+                if folder
+                    && !divided.iter().any(|path| path != &show.source && path.starts_with(&show.source)) =>
+            {
+                layers.over(copy.as_fd(), &Upper::None).ok()
+            }
+            Access::Scratch if folder => {
+                let (uid, gid) = identity.ids();
+                layers.over(copy.as_fd(), &Upper::Memory(uid, gid)).ok()
+            }
+            Access::Layered(_) => {
+                let upper = uppers.next().expect("one was opened for each of these");
+                let over = || layers.over(copy.as_fd(), &Upper::Folder(upper.as_fd()));
+                Some(identity.as_owner(over).at("overlay", named())?)
+            }
+            _ => None,
+        };
         let target = root.place(&show.target, folder).at(LAYER, named())?;
-        attach(copy.as_fd(), target.as_fd()).at(LAYER, named())?;
+        attach(over.as_ref().unwrap_or(copy).as_fd(), target.as_fd()).at(LAYER, named())?;
+        if over.is_none() && matches!(show.access, Access::System | Access::Read | Access::Scratch) {
+            for socket in sockets::beneath(sockets, &show.source) {
+                let hide = || format!("hide the socket `{}`", show.source.join(socket).display());
+                let inside = root.open(&beneath(&show.target.join(socket))).at("sockets", hide())?;
+                let nothing = layers.nothing().at("sockets", hide())?;
+                attach(nothing.as_fd(), inside.as_fd()).at("sockets", hide())?;
+            }
+        }
     }
+    layers.close(&root.fd).at(LAYER, "put layers away")?;
     for path in &job.protect {
         root.protect(path).at(LAYER, format_args!("protect `{}`", path.display()))?;
     }
@@ -72,11 +112,14 @@ fn copy_of(show: &Show, identity: Identity, owners: &OwnerMaps) -> Result<OwnedF
     if show.access != Access::Device {
         set |= libc::MOUNT_ATTR_NODEV;
     }
-    if matches!(show.access, Access::System | Access::Read) {
+    // The lower layers of what is written through an overlay are never written themselves.
+    if !matches!(show.access, Access::Write | Access::Device) {
         set |= libc::MOUNT_ATTR_RDONLY;
     }
     set_attributes(copy.as_fd(), true, set, None).at(LAYER, named())?;
-    if let (Identity::Dropped { id }, Access::Read | Access::Write) = (identity, show.access) {
+    if let (Identity::Dropped { id }, false) =
+        (identity, matches!(show.access, Access::System | Access::Device))
+    {
         let found = std::fs::metadata(&show.source).at(LAYER, named())?;
         if let Some(map) = owners.of((found.uid(), found.gid())) {
             let mapped = set_attributes(copy.as_fd(), true, libc::MOUNT_ATTR_IDMAP, Some(map));
@@ -93,6 +136,28 @@ fn copy_of(show: &Show, identity: Identity, owners: &OwnerMaps) -> Result<OwnedF
         }
     }
     Ok(copy)
+}
+
+/// A detached copy of the folder that holds a written layer. Where it cannot be mapped it was handed over.
+fn upper_of(path: &Path, identity: Identity, owners: &OwnerMaps) -> Result<OwnedFd, Failure> {
+    let named = || format!("open `{}`", path.display());
+    let copy = detached_copy(path).at(LAYER, named())?;
+    let set = libc::MOUNT_ATTR_NOSUID | libc::MOUNT_ATTR_NODEV;
+    set_attributes(copy.as_fd(), true, set, None).at(LAYER, named())?;
+    let found = std::fs::metadata(path).at(LAYER, named())?;
+    if let (Identity::Dropped { id }, Some(map)) = (identity, owners.of((found.uid(), found.gid())))
+        && found.uid() != id
+    {
+        set_attributes(copy.as_fd(), true, libc::MOUNT_ATTR_IDMAP, Some(map)).at("owner mapping", named())?;
+    }
+    Ok(copy)
+}
+
+/// Where something is mounted in a folder of another file system: not the folder itself.
+fn divided() -> Vec<PathBuf> {
+    let table = std::fs::read_to_string("/proc/self/mountinfo").unwrap_or_default();
+    let points = table.lines().filter_map(|line| line.split(' ').nth(4));
+    points.map(|point| PathBuf::from(point.replace("\\040", " "))).collect()
 }
 
 /// The mounts at and beneath a path, once more and nowhere attached.

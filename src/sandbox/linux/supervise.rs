@@ -1,7 +1,7 @@
 //! The outermost process of a box: prepares what needs the rights it was started with, then watches. It ends the box when
 //! its parent is gone. Does not build the box.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
@@ -13,6 +13,7 @@ use super::handover::HandedOver;
 use super::identity::{Identity, OwnerMaps};
 use super::init;
 use super::inspect::Namespaces;
+use super::sockets;
 
 /// How long after the wall time the box ends even if the parent does not ask for it.
 const GRACE: Duration = Duration::from_secs(10);
@@ -24,6 +25,8 @@ pub(super) struct Prepared {
     pub owners: OwnerMaps,
     /// Of the machine, to compare with from inside.
     pub outside: Namespaces,
+    /// Sockets of the machine that have a path.
+    pub sockets: Vec<PathBuf>,
 }
 
 /// Reads the job, builds the box and runs the command. `fd` is the inherited channel. Never returns.
@@ -45,12 +48,21 @@ fn supervise(channel: &Channel) -> Result<(), Failure> {
     let job = read_job().at("job", "read")?;
     let identity = Identity::choose();
     let outside = Namespaces::current();
-    let shown = job.shows.iter().filter(|show| matches!(show.access, Access::Read | Access::Write));
-    let owners = OwnerMaps::prepare(identity, shown.map(|show| Path::new(&show.source)))?;
+    let owners = OwnerMaps::prepare(identity, owned(&job))?;
     let handed = HandedOver::where_needed(&job, identity, &owners)?;
-    let done = run(channel, Prepared { job, identity, owners, outside });
+    let sockets = sockets::bound();
+    let done = run(channel, Prepared { job, identity, owners, outside, sockets });
     handed.take_back();
     done
+}
+
+/// What of the machine is shown as the command's own.
+fn owned(job: &Job) -> impl Iterator<Item = &Path> {
+    job.shows.iter().flat_map(|show| {
+        let upper = if let Access::Layered(upper) = &show.access { Some(upper.as_path()) } else { None };
+        let is_owned = !matches!(show.access, Access::System | Access::Device);
+        is_owned.then_some(show.source.as_path()).into_iter().chain(upper)
+    })
 }
 
 fn run(channel: &Channel, prepared: Prepared) -> Result<(), Failure> {
