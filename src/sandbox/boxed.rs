@@ -103,6 +103,8 @@ impl Boxed {
         ended: &Ended,
     ) -> Result<(Option<i32>, Option<i32>), SandboxError> {
         let failed = |reason: String| Err(SandboxError::Start { program: program.into(), reason });
+        // The door to the network may have changed it.
+        channel.set_nonblocking(false)?;
         for message in Answers(channel.try_clone()?).answers()? {
             match message {
                 Message::Done { code, signal } => return Ok((code, signal)),

@@ -6,6 +6,8 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use crate::domain::HostRule;
+
 /// A program with its arguments; never a shell line. For one, say `sh -c`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SandboxCommand {
@@ -47,6 +49,9 @@ pub struct SandboxPolicy {
     pub home: Option<PathBuf>,
     #[serde(default)]
     pub caches: Vec<BuildCache>,
+    /// Hosts that it may reach, by the proxy that its environment names; none is no network at all.
+    #[serde(default)]
+    pub hosts: Vec<HostRule>,
 }
 
 /// A folder that many runs begin with and none changes.
@@ -99,6 +104,26 @@ pub struct SandboxOutput {
     pub stderr: String,
     pub truncated: bool,
     pub millis: u64,
+    /// What it asked the proxy for and did not get.
+    #[serde(default)]
+    pub refused: Vec<Refusal>,
+}
+
+/// A host that a command asked for in vain.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Refusal {
+    /// As it was asked for, without control characters.
+    pub host: String,
+    pub port: u16,
+    pub reason: String,
+    pub times: u32,
+}
+
+impl std::fmt::Display for Refusal {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "`{}:{}` was refused: {}", self.host, self.port, self.reason)?;
+        if self.times > 1 { write!(f, " ({} times)", self.times) } else { Ok(()) }
+    }
 }
 
 impl SandboxOutput {

@@ -26,6 +26,8 @@ pub(super) struct Job {
     pub links: Vec<(PathBuf, PathBuf)>,
     pub protect: Vec<PathBuf>,
     pub limits: Limits,
+    /// Port of the box's loopback at which the parent's proxy listens.
+    pub proxy: Option<u16>,
     /// Look at the box from inside instead of running anything.
     pub probe: bool,
 }

@@ -32,6 +32,9 @@ const DEVICES: [&str; 5] = ["/dev/full", "/dev/null", "/dev/random", "/dev/urand
 /// Folders that the box makes itself, so that nothing of the machine may stand in their place.
 const OWN: [&str; 8] = ["/", "/dev", "/etc", "/proc", "/sys", "/tmp", "/usr", "/run"];
 
+/// Port of the box's own loopback at which the proxy listens; nothing else can have taken it.
+const PROXY_PORT: u16 = 3128;
+
 /// What every box on this machine has in common.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Machine {
@@ -127,6 +130,10 @@ impl Machine {
         }
         let protect = policy.protect.iter().map(|path| layout.inside(path)).collect::<Result<Vec<_>, _>>()?;
         let mut env = self.env.clone();
+        if !policy.hosts.is_empty() {
+            env.remove("CARGO_NET_OFFLINE");
+            env.extend(proxy_variables());
+        }
         env.extend(command.env.clone());
         let mut shows: Vec<Show> = layout.shows.into_values().collect();
         shows.sort_by_key(|show| show.target.components().count());
@@ -138,6 +145,7 @@ impl Machine {
             links: layout.links,
             protect,
             limits: policy.limits.clone(),
+            proxy: (!policy.hosts.is_empty()).then_some(PROXY_PORT),
             probe: false,
         })
     }
@@ -225,6 +233,14 @@ impl Layout {
         });
         found.ok_or_else(|| refused(path, "must lie in a writable folder and does not"))
     }
+}
+
+/// What tells programs of the proxy.
+fn proxy_variables() -> impl Iterator<Item = (String, String)> {
+    let url = format!("http://127.0.0.1:{PROXY_PORT}");
+    let through = ["http_proxy", "https_proxy", "HTTP_PROXY", "HTTPS_PROXY"].map(|name| (name, url.clone()));
+    let past = ["no_proxy", "NO_PROXY"].map(|name| (name, "localhost,127.0.0.1,::1".to_owned()));
+    through.into_iter().chain(past).map(|(name, value)| (name.to_owned(), value))
 }
 
 /// Makes a folder and those above it beneath `root`, following no link: commands have written there.

@@ -8,6 +8,7 @@ mod boxed;
 mod cases;
 mod child;
 mod command;
+mod door;
 mod drive;
 #[cfg(target_os = "linux")]
 mod escape;
@@ -19,7 +20,9 @@ mod output;
 mod plain;
 #[cfg(target_os = "linux")]
 mod probes;
+mod proxy;
 mod report;
+mod request_head;
 mod run;
 #[cfg(target_os = "linux")]
 mod stage;

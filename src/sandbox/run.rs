@@ -6,6 +6,7 @@ use std::sync::Arc;
 use tokio_util::sync::CancellationToken;
 
 use super::boxed::Boxed;
+use super::door::Door;
 use super::drive::{Ended, drive};
 use super::plain;
 use super::{SandboxCommand, SandboxError, SandboxOutput, SandboxPolicy, SandboxReport};
@@ -72,12 +73,14 @@ impl Sandbox {
             return Ok(output(ended));
         };
         let started = boxed.start(command, policy)?;
+        let door = Door::open(&started.channel, &policy.hosts)?;
         let ended = drive(started.child, &started.input, &policy.limits, cancel).await?;
+        let refused = door.map(Door::close).unwrap_or_default();
         if ended.timed_out {
-            return Ok(output(ended));
+            return Ok(SandboxOutput { refused, ..output(ended) });
         }
         let (code, signal) = boxed.outcome(program, &started.channel, &ended)?;
-        Ok(SandboxOutput { exit_code: code, signal, ..output(ended) })
+        Ok(SandboxOutput { exit_code: code, signal, refused, ..output(ended) })
     }
 }
 
@@ -92,5 +95,6 @@ fn output(ended: Ended) -> SandboxOutput {
         stderr: ended.stderr.into_text(),
         truncated,
         millis: u64::try_from(ended.took.as_millis()).unwrap_or(u64::MAX),
+        refused: vec![],
     }
 }

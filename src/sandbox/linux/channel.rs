@@ -68,6 +68,17 @@ impl Channel {
         }
     }
 
+    /// Gives the parent a descriptor, with an empty line.
+    pub(super) fn hand_over(&self, fd: BorrowedFd<'_>) -> io::Result<()> {
+        use rustix::net::{SendAncillaryBuffer, SendAncillaryMessage, SendFlags, sendmsg};
+        let mut space = [std::mem::MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(1))];
+        let mut control = SendAncillaryBuffer::new(&mut space);
+        let fds = [fd];
+        control.push(SendAncillaryMessage::ScmRights(&fds));
+        sendmsg(&self.0, &[io::IoSlice::new(b"\n")], &mut control, SendFlags::empty())?;
+        Ok(())
+    }
+
     pub(super) fn fail(&self, failure: Failure) {
         self.say(&Message::Failed { layer: failure.layer.into(), reason: failure.reason });
     }

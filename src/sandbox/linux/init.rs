@@ -19,7 +19,7 @@ use super::{filter, fs_rules, inspect, limits, mounts};
 
 /// Builds the box, runs the command in it and waits for it. `alive` is at its end when the supervisor is gone.
 pub(super) fn main(channel: &Channel, prepared: Prepared, alive: &OwnedFd) -> ! {
-    let done = build(&prepared, alive).and_then(|landlock| start(channel, &prepared, landlock));
+    let done = build(channel, &prepared, alive).and_then(|landlock| start(channel, &prepared, landlock));
     match done {
         Ok(command) => channel.say(&reap(command)),
         Err(failure) => channel.fail(failure),
@@ -27,7 +27,7 @@ pub(super) fn main(channel: &Channel, prepared: Prepared, alive: &OwnedFd) -> ! 
     leave(0)
 }
 
-fn build(prepared: &Prepared, alive: &OwnedFd) -> Result<Layer, Failure> {
+fn build(channel: &Channel, prepared: &Prepared, alive: &OwnedFd) -> Result<Layer, Failure> {
     let Prepared { job, identity, .. } = prepared;
     // When the machine runs out of memory, the box goes first. Some containers forbid it, which is no reason to refuse.
     let _ = write_once("/proc/self/oom_score_adj", "1000");
@@ -35,6 +35,11 @@ fn build(prepared: &Prepared, alive: &OwnedFd) -> Result<Layer, Failure> {
     checked(unsafe { libc::unshare(libc::CLONE_NEWNS) }.into()).at("mount namespace", "unshare")?;
     mounts::enter(prepared)?;
     raise_loopback().at("network namespace", "raise the loopback interface")?;
+    if let Some(port) = job.proxy {
+        // The parent accepts what comes in here: a socket belongs to the network in which it was made.
+        let listener = std::net::TcpListener::bind(("127.0.0.1", port)).at("proxy", "listen")?;
+        channel.hand_over(listener.as_fd()).at("proxy", "hand the listener over")?;
+    }
     rustix::system::sethostname(b"sandbox").at("host name namespace", "set the name")?;
     identity.become_nobody()?;
     drop_capabilities()?;

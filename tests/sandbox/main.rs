@@ -1,0 +1,7 @@
+//! Boxes as their callers use them.
+#![cfg(target_os = "linux")]
+
+mod boxes;
+mod caches;
+mod commands;
+mod network;
