@@ -5,14 +5,19 @@ use serde::Serialize;
 
 use super::args::{Format, Global};
 use super::{Exit, Failure, output};
-use crate::domain::{Config, ModelConfig, RepoName, Repository, Role};
-use crate::engine::{SandboxReport, probe_sandbox, repository_problem, see};
+use crate::domain::{Config, ModelConfig, RepoName, Repository, Role, Settings};
+use crate::engine::{SandboxReport, probe_sandbox, repository_problem, see, try_escapes};
 use crate::vault::{History, Vault};
 
 /// What this machine and this vault can do, and what is missing
 #[derive(Debug, Args)]
-#[command(after_help = "Examples:\n  ado-vault doctor\n  ado-vault doctor --format json")]
-pub struct DoctorArgs {}
+#[command(after_help = "Examples:\n  ado-vault doctor\n  ado-vault doctor --format json\n  \
+                        ado-vault doctor --escape")]
+pub struct DoctorArgs {
+    /// Try to get out of the sandbox, in more than sixty harmless ways, each first without one
+    #[arg(long)]
+    pub escape: bool,
+}
 
 #[derive(Debug, Serialize)]
 struct DoctorReport {
@@ -40,15 +45,15 @@ impl Finding {
     }
 }
 
-pub fn run(global: &Global, _args: &DoctorArgs) -> Result<Exit, Failure> {
-    let (sandbox, sandbox_problem) = probe_sandbox(&std::env::current_exe()?);
-    let report = DoctorReport {
-        version: env!("CARGO_PKG_VERSION"),
-        git: git(),
-        sandbox,
-        sandbox_problem,
-        vault: of_vault(global),
-    };
+pub fn run(global: &Global, args: &DoctorArgs) -> Result<Exit, Failure> {
+    let binary = std::env::current_exe()?;
+    if args.escape {
+        return escape(global, &binary);
+    }
+    let (vault, settings) = of_vault(global);
+    let (sandbox, sandbox_problem) = probe_sandbox(&binary, &settings);
+    let report =
+        DoctorReport { version: env!("CARGO_PKG_VERSION"), git: git(), sandbox, sandbox_problem, vault };
     let fine =
         report.git.ok && report.sandbox_problem.is_none() && report.vault.iter().all(|finding| finding.ok);
     if global.format == Format::Json {
@@ -57,6 +62,30 @@ pub fn run(global: &Global, _args: &DoctorArgs) -> Result<Exit, Failure> {
         print(&report);
     }
     Ok(if fine { Exit::Done } else { Exit::Errors })
+}
+
+/// Exit code 1 when anything got out, or when nothing could be tried.
+fn escape(global: &Global, binary: &std::path::Path) -> Result<Exit, Failure> {
+    let human = global.format == Format::Human;
+    let cases = try_escapes(binary, |one| {
+        if human {
+            let mark = match one.result {
+                "stopped" => "✓",
+                "escaped" => "✗",
+                _ => "-",
+            };
+            let reason = if one.reason.is_empty() { String::new() } else { format!(" ({})", one.reason) };
+            output::line(format!("{mark} {:>2} {}: {}{reason}", one.id, one.name, one.result));
+        }
+    })?;
+    let count = |result: &str| cases.iter().filter(|one| one.result == result).count();
+    let (stopped, escaped, not_run) = (count("stopped"), count("escaped"), count("not run"));
+    if human {
+        output::line(format!("{stopped} stopped, {escaped} escaped, {not_run} not run"));
+    } else {
+        output::json(&serde_json::json!({ "cases": cases }))?;
+    }
+    Ok(if escaped == 0 && stopped > 0 { Exit::Done } else { Exit::Errors })
 }
 
 fn print(report: &DoctorReport) {
@@ -89,10 +118,11 @@ fn git() -> Finding {
     )
 }
 
-fn of_vault(global: &Global) -> Vec<Finding> {
+fn of_vault(global: &Global) -> (Vec<Finding>, Settings) {
+    let mut settings = Settings::default();
     let vault = match Vault::open(&global.vault) {
         Ok(vault) => vault,
-        Err(error) => return vec![Finding::new("vault", Err(error.to_string()))],
+        Err(error) => return (vec![Finding::new("vault", Err(error.to_string()))], settings),
     };
     let mut found = vec![Finding::new("vault", Ok(vault.root().display().to_string()))];
     let history = History::open(&vault).map(|history| history.blocked());
@@ -109,10 +139,11 @@ fn of_vault(global: &Global) -> Vec<Finding> {
             let snapshot = &seen.observation.snapshot;
             found.extend(of_config(&snapshot.config));
             found.extend(of_repositories(&vault, &snapshot.config));
+            settings = snapshot.config.settings.clone();
         }
         Err(error) => found.push(Finding::new("notes", Err(error.to_string()))),
     }
-    found
+    (found, settings)
 }
 
 fn of_config(config: &Config) -> Vec<Finding> {

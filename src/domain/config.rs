@@ -46,8 +46,11 @@ pub struct Settings {
     pub auto_advance: bool,
     /// Notes in `new` with neither a summary nor acceptance criteria are given a draft of both by themselves.
     pub auto_specify: bool,
-    /// `required`: no agent runs without a sandbox. `none`: agents run without one and every run says so.
+    /// `required`: no agent runs without the built-in sandbox. `container`: they run in containers of `sandbox_image`.
+    /// `none`: agents run without a sandbox and every run says so.
     pub sandbox: SandboxMode,
+    /// Image with the toolchains, for `sandbox: container`; it must be on this machine already.
+    pub sandbox_image: Option<String>,
     /// Fetch and push the vault's own git remote during `sync`.
     pub sync_remote: bool,
 }
@@ -77,6 +80,7 @@ impl Default for Settings {
             auto_advance: false,
             auto_specify: false,
             sandbox: SandboxMode::Required,
+            sandbox_image: None,
             sync_remote: true,
         }
     }
@@ -111,6 +115,8 @@ pub enum ApprovalAuthority {
 pub enum SandboxMode {
     #[default]
     Required,
+    /// By docker or podman.
+    Container,
     None,
 }
 

@@ -1,7 +1,7 @@
 //! What a command's sandbox is told by notes: its profile, and the hosts that it may reach.
 
+use core::net::IpAddr;
 use std::fmt;
-use std::net::IpAddr;
 use std::str::FromStr;
 
 use schemars::JsonSchema;
@@ -116,7 +116,7 @@ impl FromStr for HostRule {
             expected: "a host name, `*.` and a host name, or an address, with `:` and a port where it is not 443 or 80",
         };
         let (beneath, rest) = text.strip_prefix("*.").map_or((false, text), |rest| (true, rest));
-        let (host, port) = if rest.parse::<std::net::Ipv6Addr>().is_ok() {
+        let (host, port) = if rest.parse::<core::net::Ipv6Addr>().is_ok() {
             (rest, None)
         } else {
             match rest.rsplit_once(':') {

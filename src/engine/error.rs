@@ -3,6 +3,7 @@
 use crate::domain::{Diagnostic, InvalidId};
 use crate::forge::ForgeError;
 use crate::note::EditError;
+use crate::sandbox::SandboxError;
 use crate::vault::{StoreError, VaultError};
 use crate::workspace::WorkspaceError;
 
@@ -31,6 +32,8 @@ pub enum EngineError {
     InvalidConfig(Vec<Diagnostic>),
     #[error("repository `{0}` has no note in the repositories folder")]
     NoSuchRepository(String),
+    #[error(transparent)]
+    Sandbox(#[from] SandboxError),
     #[error("cannot start the runtime")]
     Runtime(#[source] std::io::Error),
     #[error("a background task ended unexpectedly: {0}")]

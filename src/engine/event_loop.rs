@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
+use super::boxes::choose_sandbox;
 use super::ledger::RunLedger;
 use super::observe::{Circumstances, Observation, Observer, fatal_problems};
 use super::preview::stale;
@@ -127,8 +128,9 @@ impl Engine {
         if !fatal.is_empty() {
             return Err(EngineError::InvalidConfig(fatal));
         }
-        let waived = options.no_sandbox || first.snapshot.config.settings.sandbox == SandboxMode::None;
-        let (sandbox, no_sandbox) = choose_sandbox(&options.binary, waived);
+        let settings = &first.snapshot.config.settings;
+        let mode = if options.no_sandbox { SandboxMode::None } else { settings.sandbox };
+        let (sandbox, no_sandbox) = choose_sandbox(&options.binary, mode, settings);
         let (done_sender, done) = mpsc::unbounded_channel();
         let mut engine = Self {
             vault: vault.clone(),
@@ -446,15 +448,4 @@ fn cannot_begin(problem: &Diagnostic) -> StepOutcome {
     let result =
         StepResult::Failed { error: problem.message.clone(), remedy: problem.remedy.clone(), retry: false };
     StepOutcome { result, agent: None, millis: 0 }
-}
-
-/// The sandbox, or why no agent may run.
-fn choose_sandbox(binary: &std::path::Path, waived: bool) -> (Sandbox, Option<String>) {
-    if waived {
-        return (Sandbox::none(), None);
-    }
-    match Sandbox::detect(binary) {
-        Ok(sandbox) => (sandbox, None),
-        Err(error) => (Sandbox::none(), Some(error.to_string())),
-    }
 }

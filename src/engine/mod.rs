@@ -3,6 +3,7 @@
 //! Only this room writes notes and journals while work goes on, and only one engine runs on a vault at a time.
 
 mod book;
+mod boxes;
 mod committed;
 mod config;
 mod error;
@@ -24,6 +25,7 @@ mod request;
 mod transition;
 
 pub use book::RunBook;
+pub use boxes::{EscapeTry, probe_sandbox, try_escapes};
 pub use config::ConfigReader;
 pub use error::EngineError;
 pub use event_loop::{Engine, Options, Outcome};
@@ -31,6 +33,6 @@ pub use execute::{InProcess, StepExecutor, StepServices};
 pub use observe::{Circumstances, Observation, Observer, repository_problem};
 pub use preview::Rewrite;
 pub use progress::{Listener, Quiet, Said};
-pub use reader::{Seen, probe_sandbox, see};
+pub use reader::{Seen, see};
 
 pub use crate::sandbox::SandboxReport;

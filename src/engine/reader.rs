@@ -1,7 +1,6 @@
 //! A look without an engine: for commands that only show. Takes no lock and changes nothing.
 
 use std::collections::BTreeMap;
-use std::path::Path;
 use std::sync::Arc;
 
 use super::observe::{Circumstances, Observation, Observer, worktrees_folder};
@@ -9,7 +8,6 @@ use super::publish::seen_at_forge;
 use super::{EngineError, Quiet, RunBook};
 use crate::decide;
 use crate::domain::{Diagnostic, FeatureId, FeatureView, Plan, PullRequestView, RunId, Triage};
-use crate::sandbox::{Sandbox, SandboxReport};
 use crate::vault::{History, Vault};
 
 /// The vault as it is now and what would be decided about it.
@@ -49,14 +47,6 @@ fn pull_requests(vault: &Vault, book: &RunBook) -> Result<BTreeMap<RunId, PullRe
         }
     }
     Ok(views)
-}
-
-/// What the sandbox can enforce on this machine, and why agents may not run, if so. `binary` is this program.
-pub fn probe_sandbox(binary: &Path) -> (SandboxReport, Option<String>) {
-    match Sandbox::detect(binary) {
-        Ok(sandbox) => (sandbox.report(), None),
-        Err(error) => (Sandbox::none().report(), Some(error.to_string())),
-    }
 }
 
 impl Seen {

@@ -4,7 +4,7 @@ use serde_json::{Map, Value};
 
 use crate::domain::{
     AgentConfig, ApprovalPolicy, BranchName, Diagnostic, FeatureId, GateKind, GatePolicy, ModelConfig,
-    Provider, Repository, Routing, Settings, Tool,
+    Provider, Repository, Routing, SandboxMode, Settings, Tool,
 };
 
 /// A property that does not keep its limits.
@@ -83,6 +83,12 @@ pub(crate) fn settings(settings: &Settings, given: &Given) -> Vec<Breach> {
         FeatureId::new(&settings.id_prefix, 1).is_ok(),
         format!("`{}` cannot begin an id", settings.id_prefix),
         "use upper-case letters and digits, such as `FR`",
+    );
+    limits.hold(
+        "sandbox",
+        settings.sandbox != SandboxMode::Container || settings.sandbox_image.is_some(),
+        "`sandbox: container` needs an image",
+        "name one that holds the toolchains as `sandbox_image`",
     );
     limits.within("poll_seconds", settings.poll_seconds, 1, 86_400);
     limits.within("debounce_ms", settings.debounce_ms, 0, 60_000);

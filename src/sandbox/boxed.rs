@@ -13,11 +13,13 @@ use super::child::CHILD_ARG;
 use super::drive::{Ended, Started};
 use super::job::{Job, Message};
 use super::layout::Machine;
+#[cfg(target_os = "linux")]
+use super::linux::{Group, Groups};
 use super::report::Layer;
-use super::{Limits, SandboxCommand, SandboxError, SandboxPolicy};
+use super::{BuildCache, Limits, SandboxCommand, SandboxError, SandboxPolicy};
 
 /// Layers that are reported but without which the profile still holds.
-const OPTIONAL: [&str; 3] = ["landlock", "memory", "disk quota"];
+const OPTIONAL: [&str; 3] = ["landlock", "memory", "overlay"];
 /// How long the probe may take, and an answer that is already on its way.
 const PATIENCE: Duration = Duration::from_secs(15);
 
@@ -26,6 +28,8 @@ const PATIENCE: Duration = Duration::from_secs(15);
 pub(super) struct Boxed {
     init: PathBuf,
     machine: Machine,
+    #[cfg(target_os = "linux")]
+    groups: Groups,
 }
 
 /// A box on its way.
@@ -33,6 +37,8 @@ pub(super) struct StartedBox {
     pub child: Started,
     pub input: Vec<u8>,
     pub channel: UnixStream,
+    #[cfg(target_os = "linux")]
+    _group: Group,
 }
 
 impl Boxed {
@@ -42,13 +48,21 @@ impl Boxed {
     /// `Unavailable` with the layer and a remedy.
     pub(super) fn probe(init: &Path) -> Result<(Self, Vec<Layer>), SandboxError> {
         if !cfg!(target_os = "linux") {
-            return Err(unavailable("the built-in sandbox needs Linux".into()));
+            return Err(unavailable(
+                "the built-in sandbox needs Linux; set `sandbox: container` with a `sandbox_image`".into(),
+            ));
         }
         let init = init
             .canonicalize()
             .map_err(|error| unavailable(format!("cannot find `{}`: {error}", init.display())))?;
-        let boxed = Self { init, machine: Machine::look() };
+        let boxed = Self {
+            init,
+            machine: Machine::look(),
+            #[cfg(target_os = "linux")]
+            groups: Groups::find(),
+        };
         let folder = tempfile::tempdir()?;
+        std::fs::create_dir(folder.path().join("cache"))?;
         let job = Job {
             probe: true,
             ..boxed.machine.job(&probe_command(folder.path()), &probe_policy(folder.path()))?
@@ -70,7 +84,28 @@ impl Boxed {
             let _ = child.kill();
         }
         child.wait()?;
-        judge(&messages?).map(|layers| (boxed, layers))
+        let layers = judge(&messages?)?;
+        #[cfg(target_os = "linux")]
+        let layers = boxed.with_groups(layers);
+        Ok((boxed, layers))
+    }
+
+    /// The layers with what control groups add to them.
+    #[cfg(target_os = "linux")]
+    fn with_groups(&self, mut layers: Vec<Layer>) -> Vec<Layer> {
+        let (processes, memory) = self.groups.in_words();
+        for layer in &mut layers {
+            match (layer.name.as_str(), processes, memory) {
+                ("limits", Some(by), _) => layer.detail.push_str(&format!("; processes also by {by}")),
+                ("memory", _, Some(by)) => {
+                    let most = self.groups.memory(&Limits::default()).unwrap_or_default();
+                    layer.enforced = true;
+                    layer.detail = format!("{} MiB for everything in a box, by {by}", most >> 20);
+                }
+                _ => {}
+            }
+        }
+        layers
     }
 
     /// # Errors
@@ -85,11 +120,26 @@ impl Boxed {
         let (mut child, channel) = self.command()?;
         child.stdout(Stdio::piped()).stderr(Stdio::piped());
         let mut child = tokio::process::Command::from(child);
-        let started = child.kill_on_drop(true).spawn().map_err(|error| SandboxError::Start {
-            program: self.init.display().to_string(),
-            reason: error.to_string(),
-        })?;
-        Ok(StartedBox { child: Started { child: started, group: None }, input, channel: channel.0 })
+        let failed =
+            |reason: String| SandboxError::Start { program: self.init.display().to_string(), reason };
+        let started = child.kill_on_drop(true).spawn().map_err(|error| failed(error.to_string()))?;
+        Ok(StartedBox {
+            // It waits for its job, so that everything it starts is in the group too.
+            #[cfg(target_os = "linux")]
+            _group: self
+                .group_of(&started, policy)
+                .map_err(|error| failed(format!("layer `limits`: control group: {error}")))?,
+            child: Started { child: started, group: None },
+            input,
+            channel: channel.0,
+        })
+    }
+
+    #[cfg(target_os = "linux")]
+    fn group_of(&self, child: &tokio::process::Child, policy: &SandboxPolicy) -> io::Result<Group> {
+        let group = self.groups.open(&policy.limits)?;
+        child.id().map_or(Ok(()), |pid| group.take(pid))?;
+        Ok(group)
     }
 
     /// What the box said about its end: exit code and signal.
@@ -206,6 +256,7 @@ fn probe_command(folder: &Path) -> SandboxCommand {
 
 fn probe_policy(folder: &Path) -> SandboxPolicy {
     SandboxPolicy {
+        caches: vec![BuildCache { source: folder.join("cache"), target: None, upper: folder.join("layer") }],
         write: vec![folder.into()],
         read: vec![],
         protect: vec![],

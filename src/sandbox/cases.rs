@@ -59,7 +59,7 @@ macro_rules! probe {
     };
 }
 
-static CASES: [EscapeCase; 66] = [
+static CASES: [EscapeCase; 69] = [
     case(1, "write outside", Outside, r#"echo x > "$S/home/evil""#),
     case(2, "write through a symlink", Outside, r#"ln -s "$S/home" link && echo x > link/evil"#),
     case(3, "hard link to a file outside", Outside, r#"ln "$S/home/.ssh/id" here && echo x >> here"#),
@@ -73,6 +73,7 @@ static CASES: [EscapeCase; 66] = [
     case(11, "leave a file in the shared /tmp", Appears("/tmp"), r#"echo x > "/tmp/$MARK""#),
     case(12, "leave a file in /dev/shm", Appears("/dev/shm"), r#"echo x > "/dev/shm/$MARK""#),
     probe!(13, "talk to a daemon's socket", "connect-unix \"$S/run/docker.sock\""),
+    probe!(13, "talk to a socket in what may be read", "connect-unix \"$S/repo/.git/daemon.sock\""),
     case(14, "chmod outside", Outside, r#"chmod 777 "$S/home/.ssh""#),
     case(15, "change times outside", Outside, r#"touch -d 2001-01-01 "$S/home/.ssh/id""#),
     case(16, "open /dev/kvm", Exit, "exec 3<>/dev/kvm"),
@@ -92,7 +93,12 @@ static CASES: [EscapeCase; 66] = [
     case(23, "replace the .git file", Outside, r#"echo "gitdir: $W/fake" > new && mv -f new .git"#),
     case(23, "remove the .git file", Outside, "rm -f .git"),
     case(23, "move the worktree away", Outside, r#"mv "$W" "$W.old" && mkdir "$W""#),
-    case(24, "nested repository with its own config", Elsewhere("the host, which never runs git there"), ""),
+    case(
+        24,
+        "nested repository with its own config",
+        Elsewhere("the host, which runs no git program there"),
+        "",
+    ),
     case(25, "edit .github/workflows", Elsewhere("the policy on diffs"), ""),
     case(26, "read /proc/*/environ", Says, r"cat /proc/[0-9]*/environ | tr '\0' '\n' | grep ^VICTIM_SECRET="),
     case(
@@ -158,6 +164,24 @@ static CASES: [EscapeCase; 66] = [
     EscapeCase {
         limits: |limits| limits.file_bytes = 4 << 20,
         ..case(44, "fill the disk with one file", Exit, "head -c 8000000 /dev/zero > big")
+    },
+    EscapeCase {
+        limits: |limits| limits.disk_bytes = 4 << 20,
+        ..case(
+            44,
+            "fill the disk with many files",
+            Exit,
+            "i=0; while [ $i -lt 12 ]; do i=$((i+1)); head -c 1000000 /dev/zero > b$i || exit 1; sleep 0.1; done",
+        )
+    },
+    EscapeCase {
+        limits: |limits| limits.disk_files = 500,
+        ..case(
+            44,
+            "use up inodes",
+            Exit,
+            "i=0; while [ $i -lt 2000 ]; do i=$((i+1)); : > n$i || exit 1; done; sleep 1",
+        )
     },
     case(45, "read the environment of ado-vault", Exit, r#"env | grep -q "^$VARIABLE=""#),
     case(46, "use an inherited descriptor", Says, r#"cat "/proc/self/fd/$LEAKED""#),

@@ -74,6 +74,12 @@ pub struct Limits {
     /// Bytes of address space of one process; 0 is no limit.
     pub memory_bytes: u64,
     pub processes: u64,
+    /// Bytes of memory of everything in the box together, where this machine can limit that; 0 is three quarters of its
+    /// memory.
+    pub box_memory_bytes: u64,
+    /// Bytes, and files, that the writable folders may hold; more ends the command.
+    pub disk_bytes: u64,
+    pub disk_files: u64,
     /// Bytes of the largest file it may write.
     pub file_bytes: u64,
     /// Bytes of stdout and stderr kept, each: head and tail of a longer output, the middle is dropped.
@@ -87,6 +93,9 @@ impl Default for Limits {
             cpu_seconds: 3600,
             memory_bytes: 0,
             processes: 512,
+            box_memory_bytes: 0,
+            disk_bytes: 30 << 30,
+            disk_files: 2_000_000,
             file_bytes: 2 << 30,
             output_bytes: 1 << 20,
         }
@@ -129,6 +138,15 @@ impl std::fmt::Display for Refusal {
 impl SandboxOutput {
     pub fn success(&self) -> bool {
         self.exit_code == Some(0)
+    }
+
+    /// With what the proxy refused, which is also told where the command's own complaints are.
+    pub(super) fn and_refused(mut self, refused: Vec<Refusal>) -> Self {
+        for refusal in &refused {
+            self.stderr.push_str(&format!("\n[ado-vault: {refusal}]\n"));
+        }
+        self.refused = refused;
+        self
     }
 }
 

@@ -1,6 +1,7 @@
 //! Feeds a started program, gathers its output and ends it in time. Does not know whether it is boxed.
 
 use std::io;
+use std::path::PathBuf;
 use std::pin::pin;
 use std::process::ExitStatus;
 use std::time::{Duration, Instant};
@@ -11,6 +12,7 @@ use tokio::process::Child;
 use tokio_util::sync::CancellationToken;
 
 use super::output::Bounded;
+use super::quota;
 use super::{Limits, SandboxError};
 
 /// How long output may still come after the program and its group were killed.
@@ -27,17 +29,22 @@ pub(super) struct Started {
 pub(super) struct Ended {
     pub status: Option<ExitStatus>,
     pub timed_out: bool,
+    /// What it used too much of.
+    pub too_much: Option<String>,
     pub stdout: Bounded,
     pub stderr: Bounded,
     pub took: Duration,
 }
 
+/// `folders` are what it may write.
+///
 /// # Errors
 /// `Cancelled` after `cancel`; `Io` when the program cannot be waited for.
 pub(super) async fn drive(
     started: Started,
     input: &[u8],
     limits: &Limits,
+    folders: Vec<PathBuf>,
     cancel: &CancellationToken,
 ) -> Result<Ended, SandboxError> {
     let begun = Instant::now();
@@ -54,16 +61,19 @@ pub(super) async fn drive(
     };
     let mut cancelled = false;
     let mut timed_out = false;
+    let mut too_much = None;
     let status = {
         let mut streams =
             pin!(async { tokio::join!(feed, gather(stdout, &mut kept.0), gather(stderr, &mut kept.1)) });
         let mut limit = pin!(tokio::time::sleep(limits.wall));
+        let mut quota = pin!(quota::exceeded(folders, limits));
         let mut open = true;
         let status = loop {
             tokio::select! {
                 biased;
                 () = cancel.cancelled() => { cancelled = true; break None }
                 status = running.0.child.wait() => break Some(status?),
+                said = &mut quota => { too_much = Some(said); break None }
                 () = &mut limit => { timed_out = true; break None }
                 _ = &mut streams, if open => open = false,
             }
@@ -81,7 +91,7 @@ pub(super) async fn drive(
     if cancelled {
         return Err(SandboxError::Cancelled);
     }
-    Ok(Ended { status, timed_out, stdout: kept.0, stderr: kept.1, took: begun.elapsed() })
+    Ok(Ended { status, timed_out, too_much, stdout: kept.0, stderr: kept.1, took: begun.elapsed() })
 }
 
 async fn gather(stream: Option<impl AsyncRead + Unpin>, kept: &mut Bounded) {

@@ -8,6 +8,7 @@ mod boxed;
 mod cases;
 mod child;
 mod command;
+mod container;
 mod door;
 mod drive;
 #[cfg(target_os = "linux")]
@@ -21,6 +22,7 @@ mod plain;
 #[cfg(target_os = "linux")]
 mod probes;
 mod proxy;
+mod quota;
 mod report;
 mod request_head;
 mod run;

@@ -31,6 +31,12 @@ impl Bounded {
         self.left_out > 0
     }
 
+    /// The last bytes, as text.
+    pub(super) fn tail(&self, most: usize) -> String {
+        let whole: Vec<u8> = self.head.iter().chain(&self.tail).copied().collect();
+        String::from_utf8_lossy(&whole[whole.len().saturating_sub(most)..]).into_owned()
+    }
+
     /// The text, with a line that says how much is missing where something is.
     pub(super) fn into_text(self) -> String {
         let tail = Vec::from(self.tail);

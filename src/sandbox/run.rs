@@ -1,11 +1,14 @@
 //! Starts boxes and gathers what comes out of them. Does not know how a box is built.
 
-use std::path::Path;
-use std::sync::Arc;
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex};
 
+use tokio::sync::OwnedMutexGuard;
 use tokio_util::sync::CancellationToken;
 
 use super::boxed::Boxed;
+use super::container::Container;
 use super::door::Door;
 use super::drive::{Ended, drive};
 use super::plain;
@@ -20,8 +23,18 @@ pub struct Sandbox {
 #[derive(Debug)]
 struct Inner {
     report: SandboxReport,
-    /// Nothing: no box.
-    boxed: Option<Boxed>,
+    backend: Backend,
+    /// Layers of build caches: no two boxes write one at the same time.
+    layers: Mutex<BTreeMap<PathBuf, Arc<tokio::sync::Mutex<()>>>>,
+}
+
+/// What keeps a command in.
+#[derive(Debug)]
+enum Backend {
+    Boxed(Boxed),
+    Container(Container),
+    /// Nothing does.
+    None,
 }
 
 impl Sandbox {
@@ -31,13 +44,30 @@ impl Sandbox {
     /// `Unavailable` names the layer that this machine cannot enforce and what helps.
     pub fn detect(init: &Path) -> Result<Self, SandboxError> {
         let (boxed, layers) = Boxed::probe(init)?;
-        let report = SandboxReport { enforcing: true, layers };
-        Ok(Self { inner: Arc::new(Inner { report, boxed: Some(boxed) }) })
+        Ok(Self::new(Backend::Boxed(boxed), SandboxReport { enforcing: true, layers }))
+    }
+
+    /// Commands run in containers of this image. `program` is docker or podman; missing means the one in `PATH`.
+    ///
+    /// # Errors
+    /// `Unavailable` says what is missing: the program, its service, the image.
+    pub fn container(program: Option<&Path>, image: &str) -> Result<Self, SandboxError> {
+        let (container, layers) = Container::probe(program, image)?;
+        Ok(Self::new(Backend::Container(container), SandboxReport { enforcing: true, layers }))
     }
 
     /// No box: the environment is still cleared, limits, time-outs and the kill of the process group still hold.
     pub fn none() -> Self {
-        Self { inner: Arc::new(Inner { report: SandboxReport::default(), boxed: None }) }
+        Self::new(Backend::None, SandboxReport::default())
+    }
+
+    fn new(backend: Backend, report: SandboxReport) -> Self {
+        Self { inner: Arc::new(Inner { report, backend, layers: Mutex::default() }) }
+    }
+
+    /// Whether policies may name build caches: folders shown through an overlay.
+    pub fn has_overlays(&self) -> bool {
+        self.inner.report.layers.iter().any(|layer| layer.name == "overlay" && layer.enforced)
     }
 
     pub fn is_enforcing(&self) -> bool {
@@ -67,32 +97,73 @@ impl Sandbox {
             return Err(SandboxError::Cancelled);
         }
         let command = &command.with_env(&policy.env);
-        let Some(boxed) = &self.inner.boxed else {
-            let child = plain::start(command, &policy.limits)?;
-            let ended = drive(child, command.stdin.as_bytes(), &policy.limits, cancel).await?;
-            return Ok(output(ended));
-        };
-        let started = boxed.start(command, policy)?;
-        let door = Door::open(&started.channel, &policy.hosts)?;
-        let ended = drive(started.child, &started.input, &policy.limits, cancel).await?;
-        let refused = door.map(Door::close).unwrap_or_default();
-        if ended.timed_out {
-            return Ok(SandboxOutput { refused, ..output(ended) });
+        let _layers = self.own_layers(policy).await;
+        let folders = written(policy);
+        let limits = &policy.limits;
+        match &self.inner.backend {
+            Backend::None => {
+                let child = plain::start(command, limits)?;
+                Ok(output(drive(child, command.stdin.as_bytes(), limits, folders, cancel).await?))
+            }
+            Backend::Container(container) => {
+                let (child, _running) = container.start(command, policy)?;
+                let ended = drive(child, command.stdin.as_bytes(), limits, folders, cancel).await?;
+                container.judge(&ended)?;
+                Ok(output(ended))
+            }
+            Backend::Boxed(boxed) => {
+                let started = boxed.start(command, policy)?;
+                let door = Door::open(&started.channel, &policy.hosts)?;
+                let ended = drive(started.child, &started.input, limits, folders, cancel).await?;
+                let refused = door.map(Door::close).unwrap_or_default();
+                let (exit_code, signal) = match ended.timed_out || ended.too_much.is_some() {
+                    true => (None, None),
+                    false => boxed.outcome(program, &started.channel, &ended)?,
+                };
+                Ok(SandboxOutput { exit_code, signal, ..output(ended) }.and_refused(refused))
+            }
         }
-        let (code, signal) = boxed.outcome(program, &started.channel, &ended)?;
-        Ok(SandboxOutput { exit_code: code, signal, refused, ..output(ended) })
     }
+
+    /// Waits until the layers of this policy's build caches belong to this box alone.
+    async fn own_layers(&self, policy: &SandboxPolicy) -> Vec<OwnedMutexGuard<()>> {
+        let mut uppers: Vec<_> = policy.caches.iter().map(|cache| &cache.upper).collect();
+        uppers.sort_unstable();
+        uppers.dedup();
+        let mut owned = vec![];
+        for upper in uppers {
+            let layer = {
+                let mut layers = self.inner.layers.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
+                layers.entry(upper.clone()).or_default().clone()
+            };
+            owned.push(layer.lock_owned().await);
+        }
+        owned
+    }
+}
+
+/// Folders of the machine that a command may fill.
+fn written(policy: &SandboxPolicy) -> Vec<PathBuf> {
+    let uppers = policy.caches.iter().map(|cache| &cache.upper);
+    policy.write.iter().chain(&policy.home).chain(uppers).cloned().collect()
 }
 
 fn output(ended: Ended) -> SandboxOutput {
     use std::os::unix::process::ExitStatusExt;
     let truncated = ended.stdout.truncated() || ended.stderr.truncated();
+    let mut stderr = ended.stderr.into_text();
+    if let Some(why) = &ended.too_much {
+        stderr.push_str(&format!("\n[ado-vault: ended because {why}]\n"));
+    }
     SandboxOutput {
-        exit_code: ended.status.and_then(|status| status.code()).filter(|_| !ended.timed_out),
+        exit_code: ended
+            .status
+            .and_then(|status| status.code())
+            .filter(|_| !ended.timed_out && ended.too_much.is_none()),
         signal: ended.status.and_then(|status| status.signal()),
         timed_out: ended.timed_out,
         stdout: ended.stdout.into_text(),
-        stderr: ended.stderr.into_text(),
+        stderr,
         truncated,
         millis: u64::try_from(ended.took.as_millis()).unwrap_or(u64::MAX),
         refused: vec![],

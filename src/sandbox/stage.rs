@@ -28,7 +28,7 @@ pub(super) struct Stage {
     udp: UdpSocket,
     tcp: TcpListener,
     before: BTreeMap<PathBuf, String>,
-    _listening: [UnixListener; 2],
+    _listening: [UnixListener; 3],
     _folder: tempfile::TempDir,
 }
 
@@ -81,6 +81,7 @@ impl Stage {
         rustix::io::fcntl_setfd(&leaked, rustix::io::FdFlags::empty())?;
         let listening = [
             UnixListener::bind(root.join("run/docker.sock"))?,
+            UnixListener::bind(root.join("repo/.git/daemon.sock"))?,
             UnixListener::bind_addr(&SocketAddr::from_abstract_name(&mark)?)?,
         ];
         let udp = UdpSocket::bind("127.0.0.1:0")?;

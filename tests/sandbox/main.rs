@@ -4,4 +4,6 @@
 mod boxes;
 mod caches;
 mod commands;
+mod containers;
+mod limits;
 mod network;

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
+use super::super::job::HOME;
 use super::super::report::Layer;
 use super::channel::checked;
 
@@ -73,9 +74,10 @@ pub(super) fn layers(outside: &Namespaces, landlock: Layer, started_as_root: boo
     ));
     layers.push(layer(
         "disk quota",
-        false,
-        "`/tmp` is limited in size and files; the worktree only by the largest file",
+        true,
+        "`/tmp` is limited in size and files; folders are watched, and what fills them is ended",
     ));
+    layers.push(overlay());
     layers
 }
 
@@ -86,6 +88,22 @@ fn user(started_as_root: bool) -> Layer {
         (true, uid) => layer("user", true, &format!("root given up for {uid}")),
         (false, uid) => layer("user", true, &format!("stays the ordinary user {uid}")),
     }
+}
+
+/// The probe's home is a build cache.
+fn overlay() -> Layer {
+    let mounts = std::fs::read_to_string("/proc/self/mountinfo").unwrap_or_default();
+    let is_overlay = |line: &str| {
+        let place = line.split(' ').nth(4);
+        place == Some(HOME) && line.split_once(" - ").is_some_and(|(_, rest)| rest.starts_with("overlay "))
+    };
+    let works = mounts.lines().any(is_overlay) && std::fs::write(Path::new(HOME).join("probe"), "x").is_ok();
+    let detail = if works {
+        "what is read has no sockets; build caches are shared by layers"
+    } else {
+        "none: sockets are hidden one by one; build caches are copied"
+    };
+    layer("overlay", works, detail)
 }
 
 fn nested_namespaces() -> Layer {

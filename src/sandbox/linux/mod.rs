@@ -8,6 +8,7 @@
 mod channel;
 mod filter;
 mod fs_rules;
+mod groups;
 mod handover;
 mod identity;
 mod init;
@@ -18,5 +19,6 @@ mod overlay;
 mod sockets;
 mod supervise;
 
+pub(super) use groups::{Group, Groups};
 pub(super) use limits::limit_plainly;
 pub(super) use supervise::child_main;

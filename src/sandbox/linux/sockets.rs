@@ -55,6 +55,6 @@ mod tests {
         assert_eq!(beneath(&known, folder.path()), [Path::new("s")]);
         assert_eq!(beneath(&known, &path), [Path::new("")]);
         std::fs::remove_file(&path).unwrap();
-        assert_eq!(beneath(&bound(), folder.path()), [Path::new(""); 0]);
+        assert!(beneath(&bound(), folder.path()).is_empty());
     }
 }
