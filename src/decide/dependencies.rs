@@ -2,16 +2,17 @@
 //!
 //! Does not know what else a feature needs in order to start.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::cell::{OnceCell, RefCell};
+use std::collections::HashMap;
 
 use crate::domain::{Feature, FeatureId, FeatureView, Snapshot, Status};
 
-/// The features' dependencies, read once a look.
+/// The features' dependencies. Only those are read that a feature leads to which somebody asks about.
 pub(super) struct Dependencies<'a> {
-    views: BTreeMap<&'a FeatureId, &'a FeatureView>,
-    unmet: BTreeMap<&'a FeatureId, Vec<FeatureId>>,
-    /// Features that stand in a circle or wait for one that does.
-    stuck: BTreeSet<FeatureId>,
+    snapshot: &'a Snapshot,
+    views: OnceCell<HashMap<&'a FeatureId, &'a FeatureView>>,
+    /// Whether a feature stands in a circle or waits for one that does; `None` while that is looked at.
+    stuck: RefCell<HashMap<&'a FeatureId, Option<bool>>>,
 }
 
 /// What keeps a feature waiting.
@@ -27,52 +28,57 @@ pub(super) enum Unmet {
 
 impl<'a> Dependencies<'a> {
     pub(super) fn of(snapshot: &'a Snapshot) -> Self {
-        let views: BTreeMap<&FeatureId, &FeatureView> = snapshot
-            .features
-            .iter()
-            .filter_map(|view| view.feature.id.as_ref().map(|id| (id, view)))
-            .collect();
-        let unmet = views
-            .iter()
-            .filter(|(_, view)| view.feature.folder != Some(Status::Done))
-            .map(|(id, view)| {
-                let open = named(&view.feature)
-                    .filter_map(Result::ok)
-                    .filter(|other| views.get(other).is_none_or(|other| !is_done(other)))
-                    .collect();
-                (*id, open)
-            })
-            .collect();
-        let stuck = stuck(&unmet);
-        Self { views, unmet, stuck }
+        Self { snapshot, views: OnceCell::new(), stuck: RefCell::default() }
     }
 
     /// What `feature` waits for; `None` where all it depends on is done.
     pub(super) fn unmet(&self, feature: &Feature) -> Option<Unmet> {
+        if feature.properties.depends_on.is_empty() {
+            return None;
+        }
         for entry in named(feature) {
             match entry {
                 Err(text) => return Some(Unmet::Unreadable(text)),
-                Ok(id) if !self.views.contains_key(&id) => return Some(Unmet::Unknown(id)),
+                Ok(id) if !self.views().contains_key(&id) => return Some(Unmet::Unknown(id)),
                 Ok(_) => {}
             }
         }
-        let id = feature.id.as_ref()?;
-        let open = self.unmet.get(id).filter(|open| !open.is_empty())?;
+        let (&id, _) = self.views().get_key_value(feature.id.as_ref()?)?;
+        let open = self.open(id);
+        if open.is_empty() {
+            return None;
+        }
         Some(match self.circle(id) {
             Some(circle) => Unmet::Circle(circle),
-            None => Unmet::Waiting(open.clone()),
+            None => Unmet::Waiting(open.into_iter().cloned().collect()),
         })
     }
 
+    /// Features by id, the last one where several have it.
+    fn views(&self) -> &HashMap<&'a FeatureId, &'a FeatureView> {
+        self.views.get_or_init(|| {
+            let views = self.snapshot.features.iter();
+            views.filter_map(|view| view.feature.id.as_ref().map(|id| (id, view))).collect()
+        })
+    }
+
+    /// The features that this one depends on and that are there and not done; none where it is done itself.
+    fn open(&self, id: &FeatureId) -> Vec<&'a FeatureId> {
+        let views = self.views();
+        let Some(view) = views.get(id).filter(|view| !is_done(view)) else { return vec![] };
+        let others = named(&view.feature).filter_map(|other| views.get_key_value(&other.ok()?));
+        others.filter(|(_, other)| !is_done(other)).map(|(other, _)| *other).collect()
+    }
+
     /// The way from `id` back to itself, if there is one.
-    fn circle(&self, id: &FeatureId) -> Option<Vec<FeatureId>> {
-        if !self.stuck.contains(id) {
+    fn circle(&self, id: &'a FeatureId) -> Option<Vec<FeatureId>> {
+        if !self.is_stuck(id) {
             return None;
         }
-        let mut came_from: BTreeMap<&FeatureId, &FeatureId> = BTreeMap::new();
+        let mut came_from: HashMap<&FeatureId, &FeatureId> = HashMap::new();
         let mut open = vec![id];
         while let Some(here) = open.pop() {
-            for next in self.unmet.get(here)? {
+            for next in self.open(here) {
                 if next == id {
                     let mut way = vec![here.clone()];
                     while let Some(before) = way.last().and_then(|last| came_from.get(last)) {
@@ -82,7 +88,7 @@ impl<'a> Dependencies<'a> {
                     way.push(id.clone());
                     return Some(way);
                 }
-                if self.stuck.contains(next) && !came_from.contains_key(next) {
+                if self.is_stuck(next) && !came_from.contains_key(next) {
                     came_from.insert(next, here);
                     open.push(next);
                 }
@@ -90,37 +96,41 @@ impl<'a> Dependencies<'a> {
         }
         None
     }
+
+    /// Whether a feature stands in a circle or waits for one that does. What was found of others on the way is kept.
+    fn is_stuck(&self, id: &'a FeatureId) -> bool {
+        let mut stuck = self.stuck.borrow_mut();
+        if let Some(Some(known)) = stuck.get(id) {
+            return *known;
+        }
+        // Depth first: who is met again while still being looked at closes a circle.
+        stuck.insert(id, None);
+        let mut way = vec![(id, self.open(id), false)];
+        let mut last = false;
+        while let Some((here, open, leads_to_circle)) = way.last_mut() {
+            let Some(next) = open.pop() else {
+                last = *leads_to_circle;
+                stuck.insert(*here, Some(last));
+                way.pop();
+                if let Some((.., leads_to_circle)) = way.last_mut() {
+                    *leads_to_circle |= last;
+                }
+                continue;
+            };
+            match stuck.get(next) {
+                Some(known) => *leads_to_circle |= known.unwrap_or(true),
+                None => {
+                    stuck.insert(next, None);
+                    way.push((next, self.open(next), false));
+                }
+            }
+        }
+        last
+    }
 }
 
 fn is_done(view: &FeatureView) -> bool {
     view.feature.folder == Some(Status::Done)
-}
-
-/// Takes away, again and again, what waits for nothing that is left; circles remain.
-fn stuck(unmet: &BTreeMap<&FeatureId, Vec<FeatureId>>) -> BTreeSet<FeatureId> {
-    let mut waiting_for: BTreeMap<&FeatureId, Vec<&FeatureId>> = BTreeMap::new();
-    let mut open: BTreeMap<&FeatureId, usize> = BTreeMap::new();
-    for (id, others) in unmet {
-        let known: Vec<&FeatureId> = others.iter().filter(|other| unmet.contains_key(other)).collect();
-        open.insert(id, known.len());
-        for other in known {
-            waiting_for.entry(other).or_default().push(id);
-        }
-    }
-    let mut free: Vec<&FeatureId> =
-        open.iter().filter(|(_, count)| **count == 0).map(|(id, _)| *id).collect();
-    while let Some(id) = free.pop() {
-        open.remove(id);
-        for waiting in waiting_for.remove(id).into_iter().flatten() {
-            if let Some(count) = open.get_mut(waiting) {
-                *count = count.saturating_sub(1);
-                if *count == 0 {
-                    free.push(waiting);
-                }
-            }
-        }
-    }
-    open.into_keys().cloned().collect()
 }
 
 /// The ids in `depends_on`, an `Err` with the text for an entry without one. Empty entries are skipped.

@@ -2,26 +2,11 @@
 //!
 //! Does not know what is done with them afterwards.
 
-use std::collections::BTreeMap;
-
 use super::next::{Next, plain};
 use crate::domain::{Diagnostic, Effect, Feature, FeatureId, FeatureView, Snapshot, Status};
 
-/// Notes by id, for finding ids given twice.
-pub(super) type Holders<'a> = BTreeMap<&'a FeatureId, Vec<&'a FeatureView>>;
-
-pub(super) fn holders(snapshot: &Snapshot) -> Holders<'_> {
-    let mut holders = Holders::new();
-    for view in &snapshot.features {
-        if let Some(id) = &view.feature.id {
-            holders.entry(id).or_default().push(view);
-        }
-    }
-    holders
-}
-
-/// Why a note cannot be acted on now; `None` where it can.
-pub(super) fn obstacle(view: &FeatureView, holders: &Holders) -> Option<Next> {
+/// Why a note cannot be acted on now; `None` where it can. `twin` is another note with the same id.
+pub(super) fn obstacle(view: &FeatureView, twin: Option<&FeatureView>) -> Option<Next> {
     if view.settling {
         return Some(Next::rest("still being edited"));
     }
@@ -33,8 +18,7 @@ pub(super) fn obstacle(view: &FeatureView, holders: &Holders) -> Option<Next> {
             plain(&error.remedy),
         ));
     }
-    let same = holders.get(view.feature.id.as_ref()?)?;
-    let other = same.iter().find(|other| other.feature.path != view.feature.path)?;
+    let other = twin?;
     Some(Next::ask(
         &format!("id {} is used twice", view.feature.label()),
         format!("`{}` has the same id", plain(other.feature.path.as_str())),

@@ -12,21 +12,22 @@ use crate::domain::{Decision, DecisionKind, Feature, FeatureView, Plan, Snapshot
 
 /// What should happen next: at most one effect per feature, in the order of ids, notes without one last.
 pub fn decide(snapshot: &Snapshot) -> Plan {
-    let mut views: Vec<&FeatureView> = snapshot.features.iter().collect();
-    views.sort_by_cached_key(|view| order(&view.feature));
+    let mut ordered: Vec<(Order<'_>, &FeatureView)> =
+        snapshot.features.iter().map(|view| (order(&view.feature), view)).collect();
+    ordered.sort_by_key(|(order, _)| *order);
 
-    let holders = intake::holders(snapshot);
     let mut ids = FreeIds::of(snapshot);
     let dependencies = Dependencies::of(snapshot);
     let gatekeeper = Gatekeeper::of(snapshot, &dependencies);
-    let mut judged: Vec<(&FeatureView, Next)> = views
-        .into_iter()
-        .map(|view| {
-            let next = intake::obstacle(view, &holders)
+    let mut judged: Vec<(&FeatureView, Next)> = ordered
+        .iter()
+        .enumerate()
+        .map(|(at, (_, view))| {
+            let next = intake::obstacle(view, twin(&ordered, at))
                 .or_else(|| drift::settle(view))
                 .or_else(|| ids.assign(view))
                 .unwrap_or_else(|| judge(snapshot, &gatekeeper, view));
-            (view, next)
+            (*view, next)
         })
         .collect();
     queue::admit(snapshot, Slots::of(snapshot), &mut judged);
@@ -54,10 +55,22 @@ fn judge(snapshot: &Snapshot, gatekeeper: &Gatekeeper, view: &FeatureView) -> Ne
     }
 }
 
-fn order(feature: &Feature) -> (bool, String, u64, &str) {
-    let (prefix, number) =
-        feature.id.as_ref().map_or((String::new(), 0), |id| (id.prefix().to_owned(), id.number()));
+/// Notes without an id last, then prefix, number and path.
+type Order<'a> = (bool, &'a str, u64, &'a str);
+
+fn order(feature: &Feature) -> Order<'_> {
+    let (prefix, number) = feature.id.as_ref().map_or(("", 0), |id| (id.prefix(), id.number()));
     (feature.id.is_none(), prefix, number, feature.path.as_str())
+}
+
+/// Another note with the same id: such stand beside each other in this order.
+fn twin<'a>(ordered: &[(Order<'a>, &'a FeatureView)], at: usize) -> Option<&'a FeatureView> {
+    let (order, view) = &ordered[at];
+    let id = view.feature.id.as_ref()?;
+    let is_near = |other: &Order<'_>| (other.0, other.1, other.2) == (order.0, order.1, order.2);
+    let before = ordered[..at].iter().rev().take_while(|(other, _)| is_near(other));
+    let behind = ordered[at + 1..].iter().take_while(|(other, _)| is_near(other));
+    before.chain(behind).map(|(_, other)| *other).find(|other| other.feature.id.as_ref() == Some(id))
 }
 
 fn decision(view: &FeatureView, next: Next) -> Decision {

@@ -50,6 +50,9 @@ impl Next {
 /// Text of notes, models and tools made safe to show on one line: no control or direction characters, at most 300
 /// characters.
 pub(super) fn plain(text: &str) -> String {
+    if is_plain(text) {
+        return text.to_owned();
+    }
     let shown: String =
         text.chars().map(|c| if c.is_whitespace() { ' ' } else { c }).filter(|c| is_shown(*c)).collect();
     let words = shown.split(' ').filter(|word| !word.is_empty()).collect::<Vec<_>>().join(" ");
@@ -57,6 +60,16 @@ pub(super) fn plain(text: &str) -> String {
         return words;
     }
     words.chars().take(299).chain(['…']).collect()
+}
+
+/// Whether nothing has to be changed, for the short texts that most are.
+fn is_plain(text: &str) -> bool {
+    let bytes = text.as_bytes();
+    bytes.len() <= 300
+        && bytes.iter().all(|byte| matches!(byte, b' '..=b'~'))
+        && !bytes.starts_with(b" ")
+        && !bytes.ends_with(b" ")
+        && !text.contains("  ")
 }
 
 fn is_shown(c: char) -> bool {
@@ -73,5 +86,7 @@ mod tests {
     fn text_of_others_is_shown_on_one_line_without_control_characters() {
         assert_eq!(plain("a\u{1b}[31m\n b\u{202e}c"), "a[31m bc");
         assert_eq!(plain(&"x".repeat(400)).chars().count(), 300);
+        assert_eq!(plain(" a  b "), "a b");
+        assert_eq!(plain("FR-1 A"), "FR-1 A");
     }
 }

@@ -16,10 +16,9 @@ pub(super) fn wanted(snapshot: &Snapshot, view: &FeatureView) -> Option<&'static
     if feature.properties.specify == Some(true) {
         return (!is_drafted(view)).then_some("`specify` is ticked");
     }
-    let sections = &feature.sections;
-    let is_vague = sections.criteria.is_empty() && sections.summary.trim().is_empty();
+    let is_vague = || feature.sections.criteria.is_empty() && feature.sections.summary.trim().is_empty();
     // A note that had a run was seen by a human since.
-    (snapshot.config.settings.auto_specify && is_vague && view.runs.is_empty())
+    (snapshot.config.settings.auto_specify && view.runs.is_empty() && is_vague())
         .then_some("it has neither a summary nor acceptance criteria, and `auto_specify` is set")
 }
 
