@@ -243,7 +243,17 @@ impl Engine {
             self.settling = look.snapshot.features.iter().any(|view| view.settling);
             let plan = decide::decide(&look.snapshot);
             self.say_problems(&plan);
-            if stop.is_cancelled() || !self.perform_all(&look, &plan).await? {
+            if stop.is_cancelled() {
+                return Ok(plan);
+            }
+            // However many commits are made, the index is written once.
+            self.history.hold_index();
+            let performed = self.perform_all(&look, &plan).await;
+            match VaultLock::acquire(&self.vault) {
+                Ok(lock) => self.history.release_index(&lock)?,
+                Err(error) => tracing::warn!(%error, "the git index is updated later"),
+            }
+            if !performed? {
                 return Ok(plan);
             }
         }

@@ -1,6 +1,7 @@
 //! What the user has staged stays as it was, and `git status` tells the truth after every commit.
 
 use std::fs;
+use std::os::unix::fs::MetadataExt;
 
 use ado_vault::domain::NotePath;
 use ado_vault::vault::{CommitMessage, History};
@@ -160,5 +161,57 @@ fn a_split_index_is_kept_truthful_too() {
     assert_eq!(place.git(&["status", "--porcelain"]), format!("MM \"{B}\"\nA  \"{C}\""));
     fs::remove_file(place.file(A)).unwrap();
     commit(&place, &[note(A)]);
+    assert_eq!(place.git(&["status", "--porcelain"]), format!("MM \"{B}\"\nA  \"{C}\""));
+}
+
+/// A burst: each transition has its commit, the index is written once.
+#[test]
+fn many_commits_write_the_index_once() {
+    let place = busy();
+    let history = History::open(&place.vault).unwrap();
+    let lock = place.lock();
+    let inode = || fs::metadata(place.file(".git/index")).unwrap().ino();
+    let before = inode();
+    history.hold_index();
+    for round in 0..5 {
+        let a = place.write(A, &format!("{round}\n"));
+        let message = CommitMessage { subject: format!("round {round}"), ..CommitMessage::default() };
+        history.commit(&lock, &[a, note(B)], &message).unwrap().unwrap();
+        assert_eq!(inode(), before, "round {round}");
+    }
+    history.release_index(&lock).unwrap();
+    assert_ne!(inode(), before);
+    assert_eq!(place.git(&["status", "--porcelain"]), format!("A  \"{C}\""));
+    assert_eq!(place.git(&["rev-list", "--count", "HEAD"]), "6");
+    assert!(!place.file(".ado/index-debt.json").exists());
+    place.git(&["fsck", "--strict"]);
+}
+
+#[test]
+fn what_the_user_stages_during_a_burst_stays_staged() {
+    let place = busy();
+    let history = History::open(&place.vault).unwrap();
+    let lock = place.lock();
+    history.hold_index();
+    let a = place.write(A, "ado\n");
+    history.commit(&lock, &[a], &CommitMessage::default()).unwrap().unwrap();
+    place.write(A, "ado\nuser\n");
+    place.git(&["add", A]);
+    history.release_index(&lock).unwrap();
+    assert_eq!(place.git(&["status", "--porcelain", A]), format!("M  \"{A}\""));
+}
+
+/// What is owed when the process ends in the middle of a burst is settled at the next start.
+#[test]
+fn a_burst_that_was_cut_off_is_settled_at_the_next_start() {
+    let place = busy();
+    {
+        let history = History::open(&place.vault).unwrap();
+        history.hold_index();
+        let a = place.write(A, "ado\n");
+        history.commit(&place.lock(), &[a], &CommitMessage::default()).unwrap().unwrap();
+        assert!(place.git(&["status", "--porcelain"]).contains(&format!("MM \"{A}\"")));
+    }
+    History::open(&place.vault).unwrap().repair(&place.lock()).unwrap();
     assert_eq!(place.git(&["status", "--porcelain"]), format!("MM \"{B}\"\nA  \"{C}\""));
 }

@@ -76,7 +76,7 @@ impl History {
             if !self.point_at(repository, &head, commit, author, &message)? {
                 continue;
             }
-            self.settle_index(repository, &tree.entries);
+            self.settle_after_commit(repository, &tree.entries);
             return Ok(Some(GitId(commit.to_string())));
         }
         Err(VaultError::Blocked {

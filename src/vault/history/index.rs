@@ -8,7 +8,8 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
-use std::time::Duration;
+use std::sync::{MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
 
 use git2::{Index, IndexEntry, IndexTime, ObjectType, Oid, Repository};
 use serde::{Deserialize, Serialize};
@@ -19,6 +20,10 @@ use super::super::seam::change;
 use super::super::{VaultError, VaultLock, place};
 use super::program::{git, run};
 use super::repository::{History, entry_at};
+use super::splice::{self, Edit, Spliceable};
+
+/// How long debts are gathered at most while commits follow each other.
+const LONGEST_HOLD: Duration = Duration::from_secs(1);
 
 /// A path whose entry must become what HEAD has.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -38,10 +43,46 @@ impl Entry {
 }
 
 impl History {
+    /// From now on commits leave the index owed; [`History::release_index`] settles for all of them at once. No debt is
+    /// put off for longer than a second, as long as commits are made.
+    pub fn hold_index(&self) {
+        *self.held() = Some(Instant::now());
+    }
+
+    /// Settles what commits left owed since [`History::hold_index`].
+    ///
+    /// # Errors
+    /// When what is owed cannot be read.
+    pub fn release_index(&self, _lock: &VaultLock) -> Result<(), VaultError> {
+        if self.held().take().is_some() && !self.index_debt()?.is_empty() {
+            self.settle_index(&self.repository()?, &[]);
+        }
+        Ok(())
+    }
+
+    /// After a commit: settles, unless that is put off.
+    pub(super) fn settle_after_commit(&self, repository: &Repository, committed: &[Entry]) {
+        let mut held = self.held();
+        if held.is_some_and(|since| since.elapsed() < LONGEST_HOLD) {
+            return;
+        }
+        self.settle_index(repository, committed);
+        *held = held.map(|_| Instant::now());
+    }
+
+    fn held(&self) -> MutexGuard<'_, Option<Instant>> {
+        self.held.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     /// Writes down, before the branch moves, which entries will be owed.
     pub(super) fn note_index_debt(&self, entries: &[Entry]) -> Result<(), VaultError> {
         let mut debt = self.index_debt()?;
-        let index = self.keep_index()?;
+        // While commits follow each other the index stays the same, and one second name is enough.
+        let kept = debt.iter().rev().find_map(|owed| owed.index.clone());
+        let index = match kept.filter(|kept| is_same_file(kept, &self.index_path())) {
+            Some(kept) => Some(kept),
+            None => self.keep_index()?,
+        };
         for entry in entries {
             let index = index.clone();
             match debt.iter_mut().find(|known| known.path == entry.path) {
@@ -59,6 +100,10 @@ impl History {
     /// Clears what a killed process of ours left in the repository, its locks first, and settles what is owed to the
     /// index. A process that only looks must not do this: what it sees owed may be a commit that is just being made.
     pub fn repair(&self, _lock: &VaultLock) -> Result<(), VaultError> {
+        if self.held().is_some() {
+            // What is owed now is owed by this process, and soon settled.
+            return Ok(());
+        }
         let repository = self.repository()?;
         self.clear_own_locks()?;
         self.settle_index(&repository, &[]);
@@ -126,61 +171,98 @@ impl History {
         debt: &[Entry],
         committed: &[Entry],
     ) -> Result<(), VaultError> {
-        let failed = |error| VaultError::git("update the git index", error);
         let path = self.index_path();
         let copy = self.own_file("index")?;
-        let written_at = match change("copy index", || fs::copy(&path, &copy)) {
-            Ok(_) => fs::metadata(&path).ok().map(|metadata| metadata.mtime()),
+        let (bytes, metadata) = match fs::read(&path) {
+            Ok(bytes) => (bytes, fs::metadata(&path).ok()),
             // Before the first commit there may be no index.
-            Err(error) if is_absent(&error) => None,
+            Err(error) if is_absent(&error) => (splice::empty(), None),
             Err(source) => return Err(VaultError::io("read", &path, source)),
         };
-        let update = || -> Result<(), VaultError> {
-            let mut index = Index::open(&copy).map_err(failed)?;
-            if let Some(written_at) = written_at {
-                distrust_racy_entries(&mut index, written_at).map_err(failed)?;
+        let written_at = metadata.as_ref().map_or(i64::MAX, MetadataExt::mtime);
+        let paths: Vec<String> = debt.iter().map(|owed| owed.path.clone()).collect();
+        let written = match Spliceable::of(&bytes, &paths, written_at) {
+            Some(index) => {
+                self.owed_edits(repository, debt, committed, |path| index.present(path)).and_then(|edits| {
+                    change("write index", || fs::write(&copy, index.with(&edits)))
+                        .map_err(|source| VaultError::io("write", &copy, source))
+                })
             }
-            let tree = self.head_tree(repository)?;
-            let mut earlier = EarlierIndexes::default();
-            for owed in debt {
-                let head = match &tree {
-                    Some(tree) => entry_at(tree, &owed.path)?,
-                    None => None,
-                };
-                let head = head.filter(|entry| entry.kind() == Some(ObjectType::Blob));
-                let place = Path::new(&owed.path);
-                let present = index.get_path(place, 0).map(|entry| entry.id.to_string());
-                let is_free = committed.iter().any(|entry| entry.path == owed.path)
-                    || owed.old.contains(&present)
-                    || earlier.staged(owed).is_some_and(|staged| staged == present);
-                if !is_free {
-                    continue;
-                }
-                for stage in 1..=3 {
-                    if index.get_path(place, stage).is_some() {
-                        index.remove(place, stage).map_err(failed)?;
-                    }
-                }
-                match head {
-                    Some(entry) => {
-                        let mode = u32::try_from(entry.filemode()).unwrap_or(0o100_644);
-                        index
-                            .add(&self.index_entry(repository, &owed.path, entry.id(), mode))
-                            .map_err(failed)?;
-                    }
-                    None if present.is_some() => index.remove(place, 0).map_err(failed)?,
-                    None => {}
-                }
-            }
-            change("write index", || index.write()).map_err(failed)?;
-            change("replace index", || fs::rename(&copy, &path))
-                .map_err(|source| VaultError::io("write", &path, source))
+            None => self.rewrite_by_libgit2(repository, &copy, &bytes, written_at, debt, committed),
         };
-        let updated = update();
-        if updated.is_err() {
+        let placed = written.and_then(|()| {
+            metadata
+                .map_or(Ok(()), |metadata| fs::set_permissions(&copy, metadata.permissions()))
+                .and_then(|()| change("replace index", || fs::rename(&copy, &path)))
+                .map_err(|source| VaultError::io("write", &path, source))
+        });
+        if placed.is_err() {
             place::remove(&copy)?;
         }
-        updated
+        placed
+    }
+
+    /// The same for kinds of index whose bytes are not understood here.
+    fn rewrite_by_libgit2(
+        &self,
+        repository: &Repository,
+        copy: &Path,
+        bytes: &[u8],
+        written_at: i64,
+        debt: &[Entry],
+        committed: &[Entry],
+    ) -> Result<(), VaultError> {
+        let failed = |error| VaultError::git("update the git index", error);
+        change("copy index", || fs::write(copy, bytes))
+            .map_err(|source| VaultError::io("write", copy, source))?;
+        let mut index = Index::open(copy).map_err(failed)?;
+        distrust_racy_entries(&mut index, written_at).map_err(failed)?;
+        let present = |path: &str| index.get_path(Path::new(path), 0).map(|entry| entry.id);
+        for (path, entry) in self.owed_edits(repository, debt, committed, present)? {
+            let place = Path::new(&path);
+            for stage in 0..=3 {
+                if index.get_path(place, stage).is_some() {
+                    index.remove(place, stage).map_err(failed)?;
+                }
+            }
+            if let Some(entry) = entry {
+                index.add(&entry).map_err(failed)?;
+            }
+        }
+        change("write index", || index.write()).map_err(failed)
+    }
+
+    /// What the owed entries become; those for which the user staged something else since are left out.
+    fn owed_edits(
+        &self,
+        repository: &Repository,
+        debt: &[Entry],
+        committed: &[Entry],
+        present: impl Fn(&str) -> Option<Oid>,
+    ) -> Result<Vec<Edit>, VaultError> {
+        let tree = self.head_tree(repository)?;
+        let mut earlier = EarlierIndexes::default();
+        let mut edits = Vec::with_capacity(debt.len());
+        for owed in debt {
+            let present = present(&owed.path).map(|id| id.to_string());
+            let is_free = committed.iter().any(|entry| entry.path == owed.path)
+                || owed.old.contains(&present)
+                || earlier.staged(owed).is_some_and(|staged| staged == present);
+            if !is_free {
+                continue;
+            }
+            let head = match &tree {
+                Some(tree) => entry_at(tree, &owed.path)?,
+                None => None,
+            };
+            let head = head.filter(|entry| entry.kind() == Some(ObjectType::Blob));
+            let entry = head.map(|entry| {
+                let mode = u32::try_from(entry.filemode()).unwrap_or(0o100_644);
+                self.index_entry(repository, &owed.path, entry.id(), mode)
+            });
+            edits.push((owed.path.clone(), entry));
+        }
+        Ok(edits)
     }
 
     /// An entry for the committed blob. It carries the file's stat only when the file still holds that blob; otherwise
@@ -239,6 +321,11 @@ impl History {
         let kept = self.own_file("index")?;
         Ok(change("keep index", || fs::hard_link(self.index_path(), &kept)).is_ok().then_some(kept))
     }
+}
+
+fn is_same_file(one: &Path, other: &Path) -> bool {
+    let of = |path: &Path| fs::metadata(path).ok().map(|metadata| (metadata.dev(), metadata.ino()));
+    of(one).is_some_and(|one| of(other) == Some(one))
 }
 
 /// Indexes as they were before commits that are owed.

@@ -13,6 +13,7 @@ mod read;
 mod remote;
 mod repository;
 mod sign;
+mod splice;
 
 pub use message::CommitMessage;
 pub use read::{CommittedFeatures, CommittedTexts, TextId};

@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
+use std::time::Instant;
 
 use git2::{ErrorCode, Oid, Repository, RepositoryState};
 
@@ -21,6 +22,8 @@ pub struct History {
     pub(super) prefix: String,
     /// As last seen.
     pub(super) committed: Mutex<Arc<CommittedFeatures>>,
+    /// Since when index writes are put off.
+    pub(super) held: Mutex<Option<Instant>>,
 }
 
 /// Where HEAD points: a branch, which may have no commit yet.
@@ -60,6 +63,7 @@ impl History {
             prefix: if inside.is_empty() { String::new() } else { format!("{inside}/") },
             work_dir,
             committed: Mutex::default(),
+            held: Mutex::default(),
         })
     }
 
