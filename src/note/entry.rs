@@ -283,7 +283,11 @@ fn flow(text: &str) -> Option<usize> {
                 before = char;
                 continue;
             }
-            '#' if before.is_whitespace() => at += text[at..].find('\n')?.saturating_sub(1),
+            '#' if before.is_whitespace() => {
+                at += text[at..].find('\n')?;
+                before = '\n';
+                continue;
+            }
             _ => {}
         }
         before = char;
@@ -330,6 +334,12 @@ mod tests {
             ("l", Shape::Flow, "{a: b}"),
         ];
         assert_eq!(seen(front), expected.map(|(key, shape, value)| (key.to_owned(), shape, value)));
+    }
+
+    #[test]
+    fn a_comment_in_brackets_may_end_in_any_letter() {
+        let front = "a: [\n  x, # π\n  y\n  ]\nb: 1\n";
+        assert_eq!(seen(front)[0].2, "[\n  x, # π\n  y\n  ]");
     }
 
     #[test]

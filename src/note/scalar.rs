@@ -6,7 +6,7 @@ use super::PropertyValue;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Style {
     Plain,
-    /// Plain inside `[…]`, where commas and brackets end a value.
+    /// Plain inside `[…]`, where commas and brackets end a value, and a colon may.
     PlainInFlow,
     Single,
     Double,
@@ -31,7 +31,7 @@ pub(crate) fn scalar_text(value: &PropertyValue, style: Style) -> String {
 pub(crate) fn text(value: &str, style: Style) -> String {
     match style {
         Style::Plain if is_plain(value) => value.to_owned(),
-        Style::PlainInFlow if is_plain(value) && !value.contains([',', '[', ']', '{', '}']) => {
+        Style::PlainInFlow if is_plain(value) && !value.contains([',', '[', ']', '{', '}', ':']) => {
             value.to_owned()
         }
         Style::Single if !value.contains(needs_escape) => format!("'{}'", value.replace('\'', "''")),
@@ -105,5 +105,6 @@ mod tests {
         assert_eq!(text("a\nb\u{85}\"", Style::Plain), r#""a\nb\u0085\"""#);
         assert_eq!(text("it's", Style::Single), "'it''s'");
         assert_eq!(text("a, b", Style::PlainInFlow), "\"a, b\"");
+        assert_eq!(text("a:?", Style::PlainInFlow), "\"a:?\"");
     }
 }
