@@ -125,6 +125,13 @@ fn of_vault(global: &Global) -> (Vec<Finding>, Settings) {
         Err(error) => return (vec![Finding::new("vault", Err(error.to_string()))], settings),
     };
     let mut found = vec![Finding::new("vault", Ok(vault.root().display().to_string()))];
+    found.push(Finding::new(
+        "writing",
+        match vault.way() {
+            Ok(way) => Ok(way.limit().map_or_else(|| way.to_string(), |limit| format!("{way}; {limit}"))),
+            Err(error) => Err(error.to_string()),
+        },
+    ));
     let history = History::open(&vault).map(|history| history.blocked());
     found.push(Finding::new(
         "history",

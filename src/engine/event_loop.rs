@@ -21,7 +21,7 @@ use crate::domain::{
 };
 use crate::models;
 use crate::sandbox::Sandbox;
-use crate::vault::{History, Look, Vault, VaultLock, Watch, WatchLock, sweep_kept};
+use crate::vault::{History, Look, Sweeper, Vault, VaultLock, Watch, WatchLock, sweep_kept};
 
 /// How an engine is opened.
 pub struct Options {
@@ -87,6 +87,7 @@ pub struct Engine {
     /// When the target branch was last asked whether it holds a run's work.
     pub(super) target_asked: BTreeMap<RunId, Instant>,
     observer: Observer,
+    pub(super) sweeper: Sweeper,
     executor: Arc<dyn StepExecutor>,
     no_sandbox: Option<String>,
     only: Vec<FeatureId>,
@@ -142,6 +143,7 @@ impl Engine {
             pull_requests: BTreeMap::new(),
             target_asked: BTreeMap::new(),
             observer,
+            sweeper: Sweeper::new(vault),
             no_sandbox,
             only: options.only,
             listener: options.listener,
@@ -237,6 +239,9 @@ impl Engine {
                 self.take_finished(Some(finished))?;
             }
             let mut look = self.look()?;
+            if self.take_late_saves(&look.snapshot.config.settings)? {
+                look = self.look()?;
+            }
             self.look_at_pull_requests(&look).await;
             look.put_pull_requests(&self.pull_requests);
             self.cancel_orphans(&look);

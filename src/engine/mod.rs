@@ -12,6 +12,7 @@ mod execute;
 mod explain;
 mod facts;
 mod finish;
+mod late_saves;
 mod ledger;
 mod observe;
 mod perform;

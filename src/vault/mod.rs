@@ -18,6 +18,7 @@ mod root;
 mod scan;
 mod seam;
 mod store;
+mod swap;
 mod template;
 mod watch;
 
@@ -25,7 +26,7 @@ pub use error::{StoreError, VaultError};
 pub use folders::Folders;
 pub use history::{CommitMessage, CommittedFeatures, CommittedTexts, History, Pulled, Pushed, TextId};
 pub use journal::{Journal, all_runs, read_journal, runs_of, write_transcript};
-pub use kept::sweep_kept;
+pub use kept::{Sweeper, sweep_kept};
 pub use lock::{VaultLock, WatchLock};
 pub use relocate::{Moved, Relinked, mend_after_move, mended_by_move, preview_move, relocate};
 pub use root::Vault;
@@ -33,5 +34,6 @@ pub use scan::{Scan, ScannedNote, Scanner};
 #[cfg(debug_assertions)]
 pub use seam::{Moment, at_moments};
 pub use store::{Created, Edited, create, edit, write_projection};
+pub use swap::Way;
 pub use template::{InitReport, RepositoryState, init};
 pub use watch::{Look, Watch};

@@ -76,13 +76,76 @@ pub(crate) fn rename_new(from: &Path, to: &Path) -> Result<bool, VaultError> {
 
 /// The same by a hard link, which never replaces either.
 pub(crate) fn link_new(from: &Path, to: &Path) -> Result<bool, VaultError> {
+    let failed = |source| VaultError::io("move", from, source);
+    let inode = |path: &Path| fs::symlink_metadata(path).map(|metadata| metadata.ino());
+    if from.is_dir() {
+        return folder_new(from, to);
+    }
+    let moved = inode(from).map_err(failed)?;
     match change("link", || fs::hard_link(from, to)) {
         Ok(()) => {}
         Err(error) if error.kind() == io::ErrorKind::AlreadyExists => return Ok(false),
-        Err(source) => return Err(VaultError::io("move", from, source)),
+        Err(error) if cannot_link(&error) => return reserve_new(from, to),
+        Err(source) => return Err(failed(source)),
     }
-    change("unlink", || fs::remove_file(from)).map_err(|source| VaultError::io("move", from, source))?;
+    let old = beside(from);
+    match change("unlink", || fs::rename(from, &old)) {
+        // A save that replaced the file meanwhile stands at the old name, as one that comes later would.
+        Ok(()) if inode(&old).map_err(failed)? != moved => {
+            match change("put back", || fs::hard_link(&old, from)) {
+                Err(source) if source.kind() != io::ErrorKind::AlreadyExists => return Err(failed(source)),
+                _ => {}
+            }
+        }
+        Ok(()) => {}
+        Err(error) => {
+            // Moved away before its old name was taken: it belongs where it was moved to.
+            if is_absent(&error)
+                && fs::symlink_metadata(to).is_ok_and(|is| is.ino() == moved && is.nlink() > 1)
+            {
+                remove(to)?;
+            }
+            return Err(failed(error));
+        }
+    }
+    remove(&old)?;
     Ok(true)
+}
+
+/// The same for a folder: an empty one takes the name, and only an empty one is replaced.
+fn folder_new(from: &Path, to: &Path) -> Result<bool, VaultError> {
+    match change("reserve", || fs::create_dir(to)) {
+        Ok(()) => {}
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => return Ok(false),
+        Err(source) => return Err(VaultError::io("make", to, source)),
+    }
+    change("place", || fs::rename(from, to)).map_err(|source| {
+        let _ = fs::remove_dir(to);
+        VaultError::io("move", from, source)
+    })?;
+    Ok(true)
+}
+
+/// The same where there are no links: an empty file takes the name, then gives way. Who writes into that file in the
+/// microseconds between writes in vain.
+fn reserve_new(from: &Path, to: &Path) -> Result<bool, VaultError> {
+    let failed = |source| VaultError::io("move", from, source);
+    match change("reserve", || OpenOptions::new().write(true).create_new(true).open(to)) {
+        Ok(_) => {}
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => return Ok(false),
+        Err(source) => return Err(failed(source)),
+    }
+    change("place", || fs::rename(from, to)).map_err(|source| {
+        let _ = fs::remove_file(to);
+        failed(source)
+    })?;
+    Ok(true)
+}
+
+/// Whether the error says that the file system has no hard links.
+pub(crate) fn cannot_link(error: &io::Error) -> bool {
+    let codes = [libc::EPERM, libc::EOPNOTSUPP, libc::ENOSYS, libc::EINVAL, libc::EMLINK];
+    error.raw_os_error().is_some_and(|code| codes.contains(&code))
 }
 
 /// Replaces or makes `path` with these bytes, synced, at once. Only for files that ado alone writes.
@@ -133,5 +196,31 @@ pub(crate) fn remove(path: &Path) -> Result<(), VaultError> {
     match change("remove", || fs::remove_file(path)) {
         Err(error) if !is_absent(&error) => Err(VaultError::io("remove", path, error)),
         _ => Ok(()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_renamed_by_links_or_reservation_never_replaces() {
+        let folder = tempfile::tempdir().unwrap();
+        let at = |name: &str| folder.path().join(name);
+        let ways: [(&str, fn(&Path, &Path) -> Result<bool, VaultError>); 2] =
+            [("linked", link_new), ("reserved", reserve_new)];
+        for (name, rename) in ways {
+            fs::write(at("one"), "one").unwrap();
+            fs::write(at("two"), "two").unwrap();
+            assert!(!rename(&at("one"), &at("two")).unwrap(), "{name}");
+            assert!(rename(&at("one"), &at(name)).unwrap());
+            assert_eq!((fs::read_to_string(at(name)).unwrap().as_str(), at("one").exists()), ("one", false));
+            assert_eq!(fs::read_to_string(at("two")).unwrap(), "two");
+        }
+        fs::create_dir(at("folder")).unwrap();
+        fs::write(at("folder/note"), "note").unwrap();
+        assert!(!link_new(&at("folder"), &at("two")).unwrap());
+        assert!(link_new(&at("folder"), &at("moved")).unwrap());
+        assert_eq!(fs::read_to_string(at("moved/note")).unwrap(), "note");
     }
 }

@@ -130,9 +130,18 @@ pub fn relocate(
     }
     save(&record, &begun)?;
     place::make_parents(&new)?;
-    if !place::rename_new(&old, &new)? {
+    let renamed = place::rename_new(&old, &new);
+    if !matches!(renamed, Ok(true)) {
         place::remove(&record)?;
-        return Err(VaultError::Exists { path: to.to_string() });
+    }
+    match renamed {
+        Ok(true) => {}
+        Ok(false) => return Err(VaultError::Exists { path: to.to_string() }),
+        // Moved or deleted since it was read.
+        Err(VaultError::Io { source, .. }) if is_absent(&source) => {
+            return Err(VaultError::Missing { path: from.to_string() });
+        }
+        Err(error) => return Err(error),
     }
     place::sync_folder(&new)?;
     place::sync_folder(&old)?;

@@ -5,20 +5,22 @@
 use std::fs::{self, File};
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use rustix::fs::{Mode, OFlags};
 
-use super::{Folders, VaultError};
+use super::lock::private_folder;
+use super::{Folders, VaultError, Way};
 use crate::domain::{InvalidId, NotePath, without_number};
 
 /// Notes above this many bytes are never read or written.
 pub(crate) const MAX_NOTE_BYTES: u64 = 1024 * 1024;
 
-/// A vault on disk. Cheap to clone; holds no state but its place.
+/// A vault on disk. Cheap to clone; holds no state but its place and what its file system can do.
 #[derive(Debug, Clone)]
 pub struct Vault {
     root: Arc<Path>,
+    way: Arc<OnceLock<Way>>,
 }
 
 impl Vault {
@@ -34,14 +36,30 @@ impl Vault {
         start
             .ancestors()
             .find(|candidate| has_settings(candidate))
-            .map(|root| Self { root: Arc::from(root) })
+            .map(Self::rooted)
             .ok_or_else(|| VaultError::NotAVault { dir: start.clone() })
     }
 
     /// The folder itself, whether or not it is a vault yet.
     pub(crate) fn at(dir: &Path) -> Result<Self, VaultError> {
         let root = fs::canonicalize(dir).map_err(|source| VaultError::io("open", dir, source))?;
-        Ok(Self { root: Arc::from(root) })
+        Ok(Self::rooted(&root))
+    }
+
+    fn rooted(root: &Path) -> Self {
+        Self { root: Arc::from(root), way: Arc::default() }
+    }
+
+    /// How notes are replaced on the vault's file system: tried once, when it is first asked for.
+    pub fn way(&self) -> Result<Way, VaultError> {
+        if let Some(way) = self.way.get() {
+            return Ok(*way);
+        }
+        let way = Way::probe(&private_folder(self)?)?;
+        if let Some(limit) = way.limit() {
+            tracing::warn!("{way}: {limit}");
+        }
+        Ok(*self.way.get_or_init(|| way))
     }
 
     /// Absolute and without symbolic links.
@@ -68,13 +86,12 @@ impl Vault {
         let absolute = self.root.join(path.as_str());
         for candidate in absolute.ancestors().take_while(|candidate| *candidate != self.root()) {
             match fs::symlink_metadata(candidate) {
-                Ok(_) => {
-                    let inside = fs::canonicalize(candidate).is_ok_and(|real| real.starts_with(self.root()));
-                    if inside {
-                        return Ok(absolute);
-                    }
-                    return Err(VaultError::LeavesVault { path: path.to_string() });
-                }
+                Ok(found) => match fs::canonicalize(candidate) {
+                    Ok(real) if real.starts_with(self.root()) => return Ok(absolute),
+                    // Gone since it was seen; a link that leads nowhere is not.
+                    Err(error) if is_absent(&error) && !found.is_symlink() => {}
+                    _ => return Err(VaultError::LeavesVault { path: path.to_string() }),
+                },
                 Err(error) if is_absent(&error) => {}
                 Err(source) => return Err(VaultError::io("look at", candidate, source)),
             }

@@ -11,6 +11,7 @@ use std::time::Duration;
 
 use super::kept::{Kept, merge, write_conflict};
 use super::root::{into_text, is_absent, read_note};
+use super::swap::{self, Out, Way};
 use super::{StoreError, Vault, VaultError, VaultLock, place};
 use crate::domain::NotePath;
 
@@ -51,16 +52,16 @@ pub fn edit<E>(
     let place = real_place(vault, path)?;
     let mut expected = settled_text(path, &place)?;
     let mut current = expected.clone();
-    // Whether `current` holds something of a human that is not in the note.
-    let mut owed = false;
+    // Saves that came out of the note: `current` holds them, the note does not yet.
+    let mut owed: Vec<Owed> = Vec::new();
     for attempt in 0..ATTEMPTS + GIVING_BACK {
         let (after, refused) = if attempt < ATTEMPTS {
             match f(&current) {
                 Ok(after) => (after, None),
-                Err(error) if owed => (current.clone(), Some(StoreError::Edit(error))),
+                Err(error) if !owed.is_empty() => (current.clone(), Some(StoreError::Edit(error))),
                 Err(error) => return Err(StoreError::Edit(error)),
             }
-        } else if owed {
+        } else if !owed.is_empty() {
             (current.clone(), Some(VaultError::Busy { path: path.to_string() }.into()))
         } else {
             break;
@@ -69,31 +70,41 @@ pub fn edit<E>(
             if after == expected { Ok(Swapped::Done) } else { swap(vault, path, &place, &expected, &after) };
         match swapped {
             Ok(Swapped::Done) => {
+                owed.into_iter().try_for_each(Owed::settle)?;
                 return match refused {
                     Some(error) => Err(error),
                     None => Ok(Edited { changed: after != expected, before: current, after }),
                 };
             }
-            Ok(Swapped::Saved { in_note, over_ours }) => {
+            Ok(Swapped::Untouched { in_note }) => {
                 current = join(lock, vault, path, &expected, current, &in_note)?;
                 expected = in_note;
-                if let Some(second) = over_ours {
-                    current = join(lock, vault, path, &after, current, &second)?;
-                    owed = true;
-                }
             }
-            Err(error) => {
-                if owed {
-                    write_conflict(lock, vault, path, &current)?;
-                }
-                return Err(error.into());
+            Ok(Swapped::Over(save)) => {
+                current = join(lock, vault, path, &expected, current, &save.text)?;
+                expected = after;
+                owed.push(save);
             }
+            Err(error) => return give_up(lock, vault, path, &current, owed, error),
         }
     }
-    if owed {
-        write_conflict(lock, vault, path, &current)?;
+    give_up(lock, vault, path, &current, owed, VaultError::Busy { path: path.to_string() })
+}
+
+/// Ends an edit with an error; saves that are owed become a conflict note.
+fn give_up<E>(
+    lock: &VaultLock,
+    vault: &Vault,
+    path: &NotePath,
+    current: &str,
+    owed: Vec<Owed>,
+    error: VaultError,
+) -> Result<Edited, StoreError<E>> {
+    if !owed.is_empty() {
+        write_conflict(lock, vault, path, current)?;
+        owed.into_iter().try_for_each(Owed::settle)?;
     }
-    Err(VaultError::Busy { path: path.to_string() }.into())
+    Err(error.into())
 }
 
 /// Makes a file that is not there yet, with its folders. Never overwrites.
@@ -151,12 +162,25 @@ fn gone_or(path: &NotePath, place: &Path, error: io::Error) -> VaultError {
 /// How an exchange ended.
 enum Swapped {
     Done,
-    /// A human saved in between; the note is as the human left it.
-    Saved {
+    /// A human saved before it; the note is as the human left it.
+    Untouched {
         in_note: String,
-        /// A second save, made over our text in the instant that it was there.
-        over_ours: Option<String>,
     },
+    /// A human saved in the instant before it: the note holds our text, and this save came out.
+    Over(Owed),
+}
+
+/// A human's save that came out of the note and is not in it again yet. A crash leaves it to the sweep.
+struct Owed {
+    kept: Kept,
+    text: String,
+}
+
+impl Owed {
+    /// What it says is in the note, or in a conflict note.
+    fn settle(self) -> Result<(), VaultError> {
+        self.kept.taken_in(self.text)
+    }
 }
 
 /// Puts `after` in the note's place if it still holds `expected`.
@@ -167,6 +191,7 @@ fn swap(
     expected: &str,
     after: &str,
 ) -> Result<Swapped, VaultError> {
+    let way = vault.way()?;
     let temporary = place::beside(place);
     let kept = Kept::intend(vault, path, &temporary, expected, after)?;
     let ready = fs::metadata(place)
@@ -177,50 +202,61 @@ fn swap(
         // Most saves that come in between are seen here, without the note ever being touched.
         Ok(present) if present != expected => {
             kept.forget()?;
-            return Ok(Swapped::Saved { in_note: present, over_ours: None });
+            return Ok(Swapped::Untouched { in_note: present });
         }
-        Ok(_) => exchange(path, &temporary, place),
-        Err(error) => Err(error),
+        Ok(_) => exchange(way, path, &temporary, place),
+        Err(error) => {
+            kept.forget()?;
+            return Err(error);
+        }
     };
-    if let Err(error) = swapped {
-        kept.forget()?;
-        return Err(error);
+    match swapped {
+        Ok(Out::Swapped) => verify(vault, path, kept, place, expected, after),
+        Ok(Out::Refilled) => {
+            kept.put_away(after)?;
+            Kept::intend(vault, path, &swap::aside_of(&temporary), expected, after)?.put_away(expected)?;
+            Ok(Swapped::Untouched { in_note: settled_text(path, place)? })
+        }
+        Err(error) => {
+            // Ours may have been in the note for an instant: who opened it then may still save into it.
+            kept.put_away(after)?;
+            Err(error)
+        }
     }
-    verify(path, kept, place, expected, after)
 }
 
 /// After the exchange: whether what came out is what was read.
 fn verify(
+    vault: &Vault,
     path: &NotePath,
-    kept: Kept,
+    mut kept: Kept,
     place: &Path,
     expected: &str,
     after: &str,
 ) -> Result<Swapped, VaultError> {
-    let temporary = kept.temporary().to_owned();
-    if holds(&temporary, expected) {
+    if holds(kept.temporary(), expected) {
         kept.put_away(expected)?;
         place::sync_folder(place)?;
         return Ok(Swapped::Done);
     }
-    // Saved in the instant before the exchange: back at once, so that nobody reads a note without that save.
-    exchange(path, &temporary, place)?;
-    if holds(&temporary, after) {
-        kept.forget()?;
-        return Ok(Swapped::Saved { in_note: settled_text(path, place)?, over_ours: None });
+    match settled_text(path, kept.temporary()) {
+        // The file stays as the human left it, and out of reach of any program that saves by the note's name.
+        Ok(text) => {
+            kept.put_away_for(expected)?;
+            Ok(Swapped::Over(Owed { kept, text }))
+        }
+        Err(error) => {
+            // No text that an edit could be redone on goes back where it was.
+            if exchange(vault.way()?, path, kept.temporary(), place)? == Out::Swapped {
+                kept.put_away(after)?;
+            }
+            Err(error)
+        }
     }
-    let second = settled_text(path, &temporary)?;
-    kept.put_away(&second)?;
-    Ok(Swapped::Saved { in_note: settled_text(path, place)?, over_ours: Some(second) })
 }
 
-fn exchange(path: &NotePath, temporary: &Path, place: &Path) -> Result<(), VaultError> {
-    let swapped = match place::exchange(temporary, place) {
-        Ok(true) => Ok(()),
-        Ok(false) => swap_by_rename(temporary, place),
-        Err(error) => Err(error),
-    };
-    swapped.map_err(|error| match error {
+fn exchange(way: Way, path: &NotePath, temporary: &Path, place: &Path) -> Result<Out, VaultError> {
+    swap::swap(way, temporary, place).map_err(|error| match error {
         VaultError::Io { source, .. } if is_absent(&source) => VaultError::Missing { path: path.to_string() },
         error => error,
     })
@@ -247,17 +283,6 @@ fn join(
     Ok(theirs.to_owned())
 }
 
-/// The exchange for file systems without one: the old file is kept by a second link, then replaced.
-fn swap_by_rename(temporary: &Path, place: &Path) -> Result<(), VaultError> {
-    let old = place::beside(place);
-    fs::hard_link(place, &old).map_err(|source| VaultError::io("keep", place, source))?;
-    fs::rename(temporary, place).map_err(|source| {
-        let _ = fs::remove_file(&old);
-        VaultError::io("write", place, source)
-    })?;
-    fs::rename(&old, temporary).map_err(|source| VaultError::io("keep", &old, source))
-}
-
 /// The text of a file. An empty one may be in the middle of being saved: it is read until it is not empty, for at most a
 /// tenth of a second.
 fn settled_text(path: &NotePath, file: &Path) -> Result<String, VaultError> {
@@ -273,6 +298,7 @@ fn settled_text(path: &NotePath, file: &Path) -> Result<String, VaultError> {
 
 #[cfg(test)]
 mod tests {
+    use super::super::kept::sweep_kept;
     use super::*;
 
     /// A note that holds "ado" just exchanged for "one", with `came_out` in the file that came out.
@@ -291,34 +317,28 @@ mod tests {
     }
 
     #[test]
-    fn a_save_in_the_instant_of_the_exchange_is_put_back() {
+    fn a_save_in_the_instant_of_the_exchange_is_owed() {
         let (_folder, vault, path, place, kept) = exchanged("human");
-        let swapped = verify(&path, kept, &place, "one", "ado").unwrap();
-        assert!(matches!(swapped, Swapped::Saved { in_note, over_ours: None } if in_note == "human"));
-        assert_eq!(vault.read(&path).unwrap(), "human");
+        let swapped = verify(&vault, &path, kept, &place, "one", "ado").unwrap();
+        let Swapped::Over(owed) = swapped else { panic!("the save was not seen") };
+        assert_eq!(owed.text, "human");
+        let lock = VaultLock::acquire(&vault).unwrap();
+        sweep_kept(&lock, &vault).unwrap();
+        assert!(
+            fs::read_dir(vault.root())
+                .unwrap()
+                .any(|entry| fs::read(entry.unwrap().path()).is_ok_and(|text| text == b"human")),
+            "a process that ended here leaves it to the sweep"
+        );
+        owed.settle().unwrap();
+        assert_eq!(sweep_kept(&lock, &vault).unwrap(), []);
     }
 
     #[test]
-    fn a_second_save_in_that_instant_is_handed_on() {
-        let (_folder, vault, path, place, kept) = exchanged("human");
-        fs::write(&place, "second").unwrap();
-        let swapped = verify(&path, kept, &place, "one", "ado").unwrap();
-        assert!(matches!(
-            swapped,
-            Swapped::Saved { in_note, over_ours: Some(second) } if in_note == "human" && second == "second"
-        ));
-        assert_eq!(vault.read(&path).unwrap(), "human");
-    }
-
-    #[test]
-    fn a_file_system_without_exchange_still_keeps_the_old_file() {
-        let folder = tempfile::tempdir().unwrap();
-        let (temporary, place) = (folder.path().join("tmp"), folder.path().join("note"));
-        fs::write(&temporary, "new").unwrap();
-        fs::write(&place, "old").unwrap();
-        swap_by_rename(&temporary, &place).unwrap();
-        assert_eq!(fs::read_to_string(&place).unwrap(), "new");
-        assert_eq!(fs::read_to_string(&temporary).unwrap(), "old");
-        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 2);
+    fn a_save_that_is_no_text_goes_back() {
+        let (_folder, vault, path, place, kept) = exchanged("");
+        fs::write(kept.temporary(), b"\xff").unwrap();
+        assert!(verify(&vault, &path, kept, &place, "one", "ado").is_err());
+        assert_eq!(fs::read(&place).unwrap(), b"\xff");
     }
 }

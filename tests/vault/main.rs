@@ -4,6 +4,7 @@ mod common;
 #[cfg(debug_assertions)]
 mod cut_off;
 mod history;
+mod human_edits;
 mod index;
 mod init;
 mod journal;
