@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 use git2::{ErrorCode, Oid, Repository};
 
 use super::diff::escaped;
-use super::{Workspace, WorkspaceError};
+use super::{GitCredential, Workspace, WorkspaceError};
 use crate::domain::{BranchName, redact_secrets};
 
 /// Wall time of one call.
@@ -43,6 +43,7 @@ pub(super) struct GitProgram {
     git_dir: PathBuf,
     remote: String,
     own_ssh: bool,
+    credential: Option<GitCredential>,
 }
 
 struct Output {
@@ -80,7 +81,12 @@ impl GitProgram {
         let own_ssh = std::env::var_os("GIT_SSH_COMMAND").is_some()
             || std::env::var_os("GIT_SSH").is_some()
             || settings.get_string("core.sshcommand").is_ok();
-        Ok(Some(Self { git_dir: workspace.git_dir.clone(), remote, own_ssh }))
+        Ok(Some(Self {
+            git_dir: workspace.git_dir.clone(),
+            remote,
+            own_ssh,
+            credential: workspace.credential.clone(),
+        }))
     }
 
     /// Fetches one branch and gives its head; `None` when the remote does not have it.
@@ -176,11 +182,16 @@ impl GitProgram {
             "protocol.allow=never",
             "protocol.file.allow=always",
             "protocol.https.allow=always",
+            // Only addresses of this machine pass the check above.
+            "protocol.http.allow=always",
             "protocol.ssh.allow=always",
             "protocol.ext.allow=never",
             "gc.auto=0",
         ] {
             command.arg("-c").arg(setting);
+        }
+        if let Some(credential) = &self.credential {
+            credential.give_to(&mut command);
         }
         // Settings of the remote may name other programs; of several settings git takes the first, so an option it is.
         let program =
@@ -264,7 +275,8 @@ fn check_address(address: &str) -> Result<(), &'static str> {
     }
     if let Some((scheme, rest)) = address.split_once("://") {
         let host = rest.rsplit_once('@').map_or(rest, |(_, host)| host);
-        if !matches!(scheme, "https" | "ssh" | "file") {
+        let here = scheme == "http" && is_loopback(host);
+        if !here && !matches!(scheme, "https" | "ssh" | "file") {
             return Err("its address is not a path, https or ssh");
         }
         return if rest.starts_with('-') || host.starts_with('-') {
@@ -276,6 +288,13 @@ fn check_address(address: &str) -> Result<(), &'static str> {
     let host = address.split([':', '/']).next().unwrap_or_default();
     let host = host.rsplit_once('@').map_or(host, |(_, host)| host);
     if host.starts_with('-') { Err("its host starts with `-`") } else { Ok(()) }
+}
+
+/// Whether the host of `host:port/path` is this machine: nothing goes over a wire in the clear.
+fn is_loopback(host: &str) -> bool {
+    let host = host.split('/').next().unwrap_or_default();
+    let name = host.rsplit_once(':').map_or(host, |(name, _)| name);
+    matches!(name, "127.0.0.1" | "localhost" | "[::1]")
 }
 
 #[cfg(test)]
@@ -292,6 +311,8 @@ mod tests {
             "ssh://git@example.org/app.git",
             "git@example.org:team/app.git",
             "file:///srv/app.git",
+            "http://127.0.0.1:4600/app.git",
+            "http://localhost/app.git",
         ] {
             assert_eq!(check_address(good), Ok(()), "{good}");
         }
@@ -301,6 +322,8 @@ mod tests {
             "foo::bar",
             "--upload-pack=touch /tmp/x",
             "http://example.org/app.git",
+            "http://localhost.example.org/app.git",
+            "http://127.0.0.1@example.org/app.git",
             "git://example.org/app.git",
             "ssh://-oProxyCommand=x/app",
             "ssh://git@-oProxyCommand=x/app",

@@ -7,6 +7,7 @@
 mod beneath;
 mod checkout;
 mod commit;
+mod credential;
 mod diff;
 mod error;
 mod facts;
@@ -26,6 +27,7 @@ mod stage;
 mod trailer;
 mod worktree;
 
+pub use credential::GitCredential;
 pub use error::WorkspaceError;
 pub use facts::{CommitSubject, Excerpt, LanguageShare, RepositoryFacts};
 pub use hook::run_hook;

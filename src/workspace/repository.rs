@@ -7,8 +7,8 @@ use std::time::{Duration, Instant, SystemTime};
 
 use git2::{Commit, ErrorCode, Oid, RepositoryOpenFlags};
 
-use super::WorkspaceError;
 use super::git_program::GitProgram;
+use super::{GitCredential, WorkspaceError};
 use crate::domain::{BranchName, GitId, RepoName, Repository};
 
 /// How long to wait for another process that works on the same repository.
@@ -35,6 +35,7 @@ pub struct Workspace {
     pub(super) hidden: Option<Vec<u8>>,
     pub(super) worktrees: PathBuf,
     pub(super) remote: String,
+    pub(super) credential: Option<GitCredential>,
 }
 
 impl Workspace {
@@ -68,7 +69,19 @@ impl Workspace {
             let reason = "the folder of worktrees must be absolute and without `..`".into();
             return Err(WorkspaceError::BadPath { path: worktrees.to_owned(), reason });
         }
-        Ok(Self { name, git_dir, hidden, worktrees: worktrees.to_owned(), remote: repository.remote.clone() })
+        Ok(Self {
+            name,
+            git_dir,
+            hidden,
+            worktrees: worktrees.to_owned(),
+            remote: repository.remote.clone(),
+            credential: None,
+        })
+    }
+
+    /// The same with what git may show to its forge; without, the user's own credential helpers are asked.
+    pub fn with_credential(self, credential: Option<GitCredential>) -> Self {
+        Self { credential, ..self }
     }
 
     /// The commit that a run against `target` starts from: the remote's head of it, fetched now, else the local one.
