@@ -90,6 +90,19 @@ fn a_repository_is_named_by_its_note_and_its_body_is_the_conventions() {
         ("path: x\ndefault_branch: --force", "bad-value", 3),
         ("path: x\nenv: [A=b]", "bad-value", 3),
         ("path: x\nforge: gitea", "bad-value", 3),
+        ("path: x\nforge: github", "bad-value", 1),
+        ("path: x\nforge: github\nslug: app", "bad-value", 4),
+        ("path: x\nforge: github\nslug: acme/../x", "bad-value", 4),
+        ("path: x\nforge: github\nslug: a/b\nbase_url: http://github.example.org", "bad-value", 5),
+        ("path: x\nforge: github\nslug: a/b\nbase_url: http://localhost.example.org", "bad-value", 5),
+        ("path: x\nforge: github\nslug: a/b\nbase_url: https://me:x@example.org", "bad-value", 5),
+        ("path: x\nforge: github\nslug: a/b\napp_id: 7", "bad-value", 1),
+        ("path: x\nforge: github\nslug: a/b\nenv: [GITHUB_TOKEN]", "bad-value", 5),
+        (
+            "path: x\nforge: github\nslug: a/b\ntoken_env: ghp_0123456789abcdefghijABCDEFGHIJ012345",
+            "secret-in-note",
+            5,
+        ),
     ] {
         let read = read_repository(&path("repos/demo.md"), &format!("---\n{front}\n---\n"));
         assert_eq!((seen(&read), read.value.is_none()), (vec![(code.to_owned(), line)], true), "{front}");

@@ -6,7 +6,8 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::{
-    AgentConfig, AgentName, Caps, Diagnostic, ModelConfig, ModelName, RepoName, Role, Routing, Tier, Usd,
+    AgentConfig, AgentName, Caps, Diagnostic, ForgeSettings, ModelConfig, ModelName, RepoName, Role, Routing,
+    Tier, Usd,
 };
 
 /// Front matter of `00_system/Settings.md`.
@@ -237,6 +238,8 @@ pub struct Repository {
     pub remote: String,
     #[serde(default)]
     pub forge: ForgeKind,
+    #[serde(flatten)]
+    pub forge_settings: ForgeSettings,
     /// Gates as `kind: command` lines, such as `test: cargo test`; they replace the detected gate of the same kind.
     #[serde(default)]
     pub gates: Vec<String>,
@@ -289,6 +292,8 @@ pub enum ForgeKind {
     /// Pull requests are notes in `80_pull_requests/`.
     #[default]
     Local,
+    /// github.com or a GitHub Enterprise server.
+    Github,
 }
 
 /// A note of `30_policy/review-rules/`.

@@ -11,7 +11,7 @@ use super::{BranchName, ForgeKind, GitId, RunId};
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct PullRequestRef {
     pub forge: ForgeKind,
-    /// `PR-0007` of the local forge.
+    /// `PR-0007` of the local forge, `owner/name#7` of others.
     pub key: String,
     /// What goes into the note's `pr` property: a wikilink or a URL.
     pub link: String,
@@ -54,6 +54,9 @@ pub struct PullRequestView {
     pub merge_requested: bool,
     /// Whether the branch's head is reachable from the target branch (or, after a squash, the merge commit is).
     pub reachable: bool,
+    /// The commit that the merge made in the target branch, where the forge merged it and says so.
+    #[serde(default)]
+    pub merged_as: Option<GitId>,
     /// Review comments by humans that no instruction has answered yet.
     #[serde(default)]
     pub comments: Vec<String>,

@@ -45,8 +45,17 @@ impl EngineError {
     pub fn may_pass(&self) -> bool {
         match self {
             Self::Workspace(error) => error.retry(),
+            Self::Forge(error) => error.retry(),
             Self::HistoryBlocked(_) | Self::Vault(_) | Self::Task(_) => true,
             _ => false,
+        }
+    }
+
+    /// The time before which there is no use in trying again, where one was named.
+    pub fn not_before(&self) -> Option<jiff::Timestamp> {
+        match self {
+            Self::Forge(error) => error.not_before(),
+            _ => None,
         }
     }
 

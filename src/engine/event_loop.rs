@@ -19,6 +19,7 @@ use crate::domain::{
     Brake, Diagnostic, Effect, Event, FeatureId, FeatureView, Instruction, Plan, PullRequestView, RunId,
     SandboxMode, StepKey, StepOutcome, StepResult,
 };
+use crate::forge::Forges;
 use crate::models;
 use crate::sandbox::Sandbox;
 use crate::vault::{History, Look, Sweeper, Vault, VaultLock, Watch, WatchLock, sweep_kept};
@@ -71,7 +72,7 @@ pub(super) struct Failure {
 }
 
 impl Failure {
-    fn rests(&self) -> bool {
+    pub(super) fn rests(&self) -> bool {
         Instant::now() < self.not_before
     }
 }
@@ -82,10 +83,13 @@ pub struct Engine {
     pub(super) history: History,
     pub(super) book: Arc<RunBook>,
     pub(super) sandbox: Sandbox,
+    pub(super) forges: Arc<Forges>,
     pub(super) in_flight: BTreeMap<RunId, Flight>,
     pub(super) pull_requests: BTreeMap<RunId, PullRequestView>,
     /// When the target branch was last asked whether it holds a run's work.
     pub(super) target_asked: BTreeMap<RunId, Instant>,
+    /// When the forge was last asked for a run's pull request.
+    pub(super) forge_asked: BTreeMap<RunId, Instant>,
     observer: Observer,
     pub(super) sweeper: Sweeper,
     executor: Arc<dyn StepExecutor>,
@@ -132,16 +136,19 @@ impl Engine {
         let settings = &first.snapshot.config.settings;
         let mode = if options.no_sandbox { SandboxMode::None } else { settings.sandbox };
         let (sandbox, no_sandbox) = choose_sandbox(&options.binary, mode, settings);
+        let forges = Arc::new(Forges::new(vault));
         let (done_sender, done) = mpsc::unbounded_channel();
         let mut engine = Self {
             vault: vault.clone(),
             history,
             book: Arc::new(book),
-            executor: Arc::new(InProcess { sandbox: sandbox.clone() }),
+            executor: Arc::new(InProcess { sandbox: sandbox.clone(), forges: forges.clone() }),
             sandbox,
+            forges,
             in_flight: BTreeMap::new(),
             pull_requests: BTreeMap::new(),
             target_asked: BTreeMap::new(),
+            forge_asked: BTreeMap::new(),
             observer,
             sweeper: Sweeper::new(vault),
             no_sandbox,
@@ -337,8 +344,13 @@ impl Engine {
         if before.as_ref().is_none_or(|before| before.what != what) {
             self.say(&Said::Problem { what: what.clone() });
         }
-        let tries = before.map_or(0, |before| before.tries) + 1;
-        let pause = Duration::from_secs(1 << tries.min(6));
+        let named = error.not_before().map(|at| at.duration_since(jiff::Timestamp::now()));
+        // Being told to come later is no failed try.
+        let tries = before.map_or(0, |before| before.tries) + u32::from(named.is_none());
+        let pause = match named {
+            Some(wait) => Duration::try_from(wait).unwrap_or_default(),
+            None => Duration::from_secs(1 << tries.min(6)),
+        };
         let failure = Failure { what, tries, may_pass, not_before: Instant::now() + pause };
         self.failures.insert(feature.to_owned(), failure);
     }

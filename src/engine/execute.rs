@@ -11,6 +11,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::agents::{self, AgentAnswer, AgentError, AgentJob, AgentTools, ToolRecorder};
 use crate::domain::{ChangeSet, GateResult, GitId, Step, StepOutcome, StepRequest, StepResult};
+use crate::forge::{ForgeError, Forges};
 use crate::gates::{self, GateError};
 use crate::models::{self, Ledger, ModelError};
 use crate::sandbox::{Limits, Sandbox, SandboxPolicy};
@@ -33,6 +34,7 @@ pub trait StepExecutor: Send + Sync {
 /// Runs steps in this process.
 pub struct InProcess {
     pub sandbox: Sandbox,
+    pub forges: Arc<Forges>,
 }
 
 /// Bytes of diff that a reviewer or tester is shown.
@@ -68,7 +70,7 @@ impl StepExecutor for InProcess {
 
 impl InProcess {
     async fn run(&self, request: &StepRequest, services: &StepServices) -> Result<StepResult, StepError> {
-        let place = Place::prepare(request).await?;
+        let place = Place::prepare(request, &self.forges).await?;
         self.hooks(request, &place, services).await?;
         let result = match request.key.step {
             Step::Gates => {
@@ -171,11 +173,17 @@ struct Place {
 
 impl Place {
     /// Opens the repository and puts the worktree at the state after the last completed step.
-    async fn prepare(request: &StepRequest) -> Result<Self, StepError> {
+    async fn prepare(request: &StepRequest, forges: &Forges) -> Result<Self, StepError> {
         let request = request.clone();
+        // Only a run without a base asks the remote.
+        let credential = match request.base {
+            Some(_) => None,
+            None => forges.of(request.repository.forge, &request.repository)?.credential().await?,
+        };
         blocking(move || {
             let root = PathBuf::from(&request.worktrees);
-            let workspace = Workspace::open(&request.repository, Path::new(&request.vault), &root)?;
+            let workspace = Workspace::open(&request.repository, Path::new(&request.vault), &root)?
+                .with_credential(credential);
             let base = match &request.base {
                 Some(base) => base.clone(),
                 None => workspace.base_of(&request.target_branch)?,
@@ -281,6 +289,8 @@ enum StepError {
     Gate(#[from] GateError),
     #[error(transparent)]
     Model(#[from] ModelError),
+    #[error(transparent)]
+    Forge(#[from] ForgeError),
     #[error("a background task ended unexpectedly: {0}")]
     Task(String),
 }
@@ -293,6 +303,7 @@ impl StepError {
             Self::Workspace(error) => {
                 StepResult::Failed { retry: error.retry(), remedy: error.remedy(), error: error.to_string() }
             }
+            Self::Forge(error) => from_forge(&error),
             Self::Gate(error) => StepResult::Failed {
                 error: error.to_string(),
                 remedy: "mend the gate's line in the repository note or in the gates policy".into(),
@@ -304,6 +315,13 @@ impl StepError {
                 retry: true,
             },
         }
+    }
+}
+
+fn from_forge(error: &ForgeError) -> StepResult {
+    match error.not_before() {
+        Some(until) => StepResult::Parked { until, reason: error.to_string() },
+        None => StepResult::Failed { retry: error.retry(), remedy: error.remedy(), error: error.to_string() },
     }
 }
 

@@ -45,7 +45,7 @@ impl Engine {
         let state = self.state(run)?;
         if let (Some(pr), Some(commit)) = (&state.pr, &state.merged) {
             // Said already, unless the merge was cut off before.
-            self.forge().merged(pr, commit).await?;
+            self.forge_of(look, &state, pr)?.merged(pr, commit).await?;
             change = change.with(self.note_of(pr));
         }
         self.go(look, run, Status::Done, change)?;

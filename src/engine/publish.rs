@@ -4,19 +4,16 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use jiff::Timestamp;
-
 use super::EngineError;
-use super::event_loop::Engine;
+use super::event_loop::{Engine, Failure};
 use super::observe::{Observation, repository_of, worktrees_folder};
 use super::transition::NoteChange;
 use crate::domain::{
     Event, FeatureView, ForgeKind, GitId, NotePath, PullRequestDraft, PullRequestRef, PullRequestView,
     Repository, RunId, RunState, Status,
 };
-use crate::forge::{Forge, LocalForge};
+use crate::forge::{Forge, LocalForge, MergeOrder, Merging};
 use crate::report::render;
-use crate::vault::Vault;
 use crate::workspace::Workspace;
 
 /// How long the target branch is not asked again whether a pull request's head is in it: asking fetches.
@@ -30,11 +27,13 @@ impl Engine {
         let state = self.state(run)?;
         let view = self.view(look, &run.feature)?;
         let head = state.head().cloned().ok_or_else(|| EngineError::NoSuchRun(run.to_string()))?;
+        let forge = self.forge_of_new(look, view, &state)?;
         let workspace = self.workspace(look, view, &state)?;
         if !state.completed.contains(&push_effect(&head)) {
             let intent = Event::Intended { effect: push_effect(&head), detail: state.branch.to_string() };
             self.book.append(run, intent)?;
-            let (space, branch, pushed) = (workspace.clone(), state.branch.clone(), head.clone());
+            let space = Workspace::clone(&workspace).with_credential(forge.credential().await?);
+            let (branch, pushed) = (state.branch.clone(), head.clone());
             let outcome = tokio::task::spawn_blocking(move || space.push(&branch, &pushed)).await??;
             let done = Event::Completed { effect: push_effect(&head), detail: outcome.in_words().to_owned() };
             self.book.append(run, done)?;
@@ -44,7 +43,8 @@ impl Engine {
             run,
             Event::Intended { effect: "pull-request".into(), detail: draft.source.to_string() },
         )?;
-        let pr = self.forge().ensure(&draft).await?;
+        let pr = forge.ensure(&draft).await?;
+        self.forge_asked.remove(run);
         self.book.append(run, Event::PullRequestOpened { pr: pr.clone(), head })?;
         self.book.append(run, Event::Completed { effect: "pull-request".into(), detail: pr.key.clone() })?;
         let proven = proven_criteria(&state);
@@ -92,20 +92,41 @@ impl Engine {
             run,
             Event::Intended { effect: "merge".into(), detail: state.target_branch.to_string() },
         )?;
-        let (source, target) = (state.branch.clone(), state.target_branch.clone());
-        let merged =
-            tokio::task::spawn_blocking(move || workspace.merge(&source, &target, method, &message)).await?;
-        let commit = merged?.commit;
+        let forge = match &state.pr {
+            Some(pr) => Some((self.forge_of(look, &state, pr)?, pr)),
+            None => None,
+        };
+        let mut merging = Merging::ByCaller;
+        if let (Some((forge, pr)), Some(head)) = (&forge, state.pr_head.clone().or(state.head().cloned())) {
+            let (title, message) = split_message(&message);
+            merging = forge.merge(pr, &MergeOrder { head, method, title, message }).await?;
+        }
+        let commit = match merging {
+            Merging::Done(commit) => commit.or(state.pr_head.clone()),
+            Merging::ByCaller => {
+                let credential = match &forge {
+                    Some((forge, _)) => forge.credential().await?,
+                    None => None,
+                };
+                let space = Workspace::clone(&workspace).with_credential(credential);
+                let (source, target) = (state.branch.clone(), state.target_branch.clone());
+                let merged =
+                    tokio::task::spawn_blocking(move || space.merge(&source, &target, method, &message));
+                Some(merged.await??.commit)
+            }
+        };
+        let commit = commit.ok_or_else(|| EngineError::NoSuchRun(run.to_string()))?;
         self.book.append(run, Event::Merged { commit: commit.clone() })?;
         self.book.append(run, Event::Completed { effect: "merge".into(), detail: commit.to_string() })?;
         let mut also = vec![];
-        if let Some(pr) = &state.pr {
-            self.forge().merged(pr, &commit).await?;
+        if let Some((forge, pr)) = &forge {
+            forge.merged(pr, &commit).await?;
             also = self.note_of(pr);
         }
         let what = format!("merged into {} as {}", state.target_branch, commit.short());
         self.project(look, run, NoteChange::default().unwaiting().with(also), &what, "merged")?;
         self.target_asked.remove(run);
+        self.forge_asked.remove(run);
         self.look_at_pull_request(look, run).await;
         Ok(())
     }
@@ -122,8 +143,11 @@ impl Engine {
             .collect();
         self.pull_requests.retain(|run, _| waiting.contains(run));
         self.target_asked.retain(|run, _| waiting.contains(run));
+        self.forge_asked.retain(|run, _| waiting.contains(run));
         for run in waiting {
-            self.look_at_pull_request(look, &run).await;
+            if !self.failures.get(&run.to_string()).is_some_and(Failure::rests) {
+                self.look_at_pull_request(look, &run).await;
+            }
         }
     }
 
@@ -132,20 +156,32 @@ impl Engine {
             Ok(()) => {
                 self.failures.remove(&run.to_string());
             }
-            Err(error) => self.complain(&run.to_string(), &error, false),
+            Err(error) => self.complain(&run.to_string(), &error, error.may_pass()),
         }
     }
 
     async fn try_look(&mut self, look: &Observation, run: &RunId) -> Result<(), EngineError> {
         let state = self.state(run)?;
         let Some(pr) = &state.pr else { return Ok(()) };
-        let mut seen = seen_at_forge(&self.vault, &state, pr).await?;
-        let known = self.pull_requests.get(run).is_some_and(|known| known.reachable);
+        let forge = self.forge_of(look, &state, pr)?;
+        let before = self.pull_requests.get(run).cloned();
+        let holds = self.forge_asked.get(run).is_some_and(|at| at.elapsed() < forge.look_holds());
+        let mut seen = match &before {
+            Some(before) if holds => before.clone(),
+            _ => {
+                let seen = forge.look(pr).await?;
+                self.forge_asked.insert(run.clone(), Instant::now());
+                seen
+            }
+        };
+        seen.comments.retain(|comment| !state.heard.contains(comment));
+        let known = before.is_some_and(|known| known.reachable);
         let fresh = self.target_asked.get(run).is_some_and(|at| at.elapsed() < TARGET_FRESH);
-        let head = state.merged.clone().or_else(|| state.pr_head.clone());
+        let head = state.merged.clone().or_else(|| seen.merged_as.clone()).or_else(|| state.pr_head.clone());
         seen.reachable = known;
         if let Some(head) = head.filter(|_| !known && !fresh) {
             let workspace = self.workspace(look, self.view(look, &run.feature)?, &state)?;
+            let workspace = Workspace::clone(&workspace).with_credential(forge.credential().await?);
             let (id, target) = (run.clone(), state.target_branch.clone());
             seen.reachable =
                 tokio::task::spawn_blocking(move || workspace.is_reachable(&id, &head, &target)).await??;
@@ -162,21 +198,43 @@ impl Engine {
         why: &str,
     ) -> Result<(), EngineError> {
         let Some(pr) = self.state(run)?.pr.clone() else { return Ok(()) };
-        self.forge().close(&pr, why).await?;
+        let state = self.state(run)?;
+        self.forge_of(look, &state, &pr)?.close(&pr, why).await?;
         let change = NoteChange::default().with(self.note_of(&pr));
         self.project(look, run, change, "pull request closed", "closed")
     }
 
-    pub(super) fn forge(&self) -> Box<dyn Forge> {
-        forge_of(&self.vault)
+    /// The forge that a run's pull request lives at.
+    pub(super) fn forge_of(
+        &self,
+        look: &Observation,
+        state: &RunState,
+        pr: &PullRequestRef,
+    ) -> Result<Box<dyn Forge>, EngineError> {
+        if pr.forge == ForgeKind::Local {
+            return Ok(Box::new(self.forges.local()));
+        }
+        let view = self.view(look, &state.id.feature)?;
+        Ok(self.forges.of(pr.forge, repository_of_run(look, view, state)?)?)
+    }
+
+    /// The forge that a run's next pull request goes to: where it has one already, there.
+    fn forge_of_new(
+        &self,
+        look: &Observation,
+        view: &FeatureView,
+        state: &RunState,
+    ) -> Result<Box<dyn Forge>, EngineError> {
+        let repository = repository_of_run(look, view, state)?;
+        let kind = state.pr.as_ref().map_or(repository.forge, |pr| pr.forge);
+        Ok(self.forges.of(kind, repository)?)
     }
 
     /// The notes of the vault that a pull request lives in.
     pub(super) fn note_of(&self, pr: &PullRequestRef) -> Vec<NotePath> {
         match pr.forge {
-            ForgeKind::Local => {
-                LocalForge::new(self.vault.clone(), Timestamp::now()).note_of(pr).into_iter().collect()
-            }
+            ForgeKind::Local => self.forges.local().note_of(pr).into_iter().collect(),
+            ForgeKind::Github => vec![],
         }
     }
 
@@ -186,13 +244,7 @@ impl Engine {
         view: &FeatureView,
         state: &RunState,
     ) -> Result<Arc<Workspace>, EngineError> {
-        let config = &look.snapshot.config;
-        let repository = config
-            .repositories
-            .get(&state.repo)
-            .or_else(|| repository_of(&view.feature, config))
-            .ok_or_else(|| EngineError::NoSuchRepository(state.repo.to_string()))?;
-        self.open_workspace(look, repository)
+        self.open_workspace(look, repository_of_run(look, view, state)?)
     }
 
     pub(super) fn open_workspace(
@@ -205,20 +257,32 @@ impl Engine {
     }
 }
 
-fn forge_of(vault: &Vault) -> Box<dyn Forge> {
-    Box::new(LocalForge::new(vault.clone(), Timestamp::now()))
+fn repository_of_run<'a>(
+    look: &'a Observation,
+    view: &FeatureView,
+    state: &RunState,
+) -> Result<&'a Repository, EngineError> {
+    let config = &look.snapshot.config;
+    let named = config.repositories.get(&state.repo).or_else(|| repository_of(&view.feature, config));
+    named.ok_or_else(|| EngineError::NoSuchRepository(state.repo.to_string()))
 }
 
-/// What the forge says of a run's pull request, without the comments that the run was told of already. Whether its
-/// head is reachable is not asked here.
-pub(super) async fn seen_at_forge(
-    vault: &Vault,
+/// What the local forge says of a run's pull request, without the comments that the run was told of already. Whether
+/// its head is reachable is not asked here.
+pub(super) async fn seen_here(
+    forge: &LocalForge,
     state: &RunState,
     pr: &PullRequestRef,
 ) -> Result<PullRequestView, EngineError> {
-    let mut seen = forge_of(vault).look(pr).await?;
+    let mut seen = forge.look(pr).await?;
     seen.comments.retain(|comment| !state.heard.contains(comment));
     Ok(seen)
+}
+
+/// First line and the rest.
+fn split_message(message: &str) -> (String, String) {
+    let (title, rest) = message.split_once('\n').unwrap_or((message, ""));
+    (title.to_owned(), rest.trim().to_owned())
 }
 
 fn push_effect(head: &GitId) -> String {

@@ -4,10 +4,13 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::observe::{Circumstances, Observation, Observer, worktrees_folder};
-use super::publish::seen_at_forge;
+use super::publish::seen_here;
 use super::{EngineError, Quiet, RunBook};
 use crate::decide;
-use crate::domain::{Diagnostic, FeatureId, FeatureView, Plan, PullRequestView, RunId, Triage};
+use jiff::Timestamp;
+
+use crate::domain::{Diagnostic, FeatureId, FeatureView, ForgeKind, Plan, PullRequestView, RunId, Triage};
+use crate::forge::LocalForge;
 use crate::vault::{History, Vault};
 
 /// The vault as it is now and what would be decided about it.
@@ -34,14 +37,16 @@ pub fn see(vault: &Vault, asked: &[FeatureId]) -> Result<Seen, EngineError> {
     Ok(Seen { observation, plan, book, damage })
 }
 
-/// Open pull requests as their forge shows them.
+/// Open pull requests of the built-in forge. Others are asked by the engine alone, which keeps their limits.
 fn pull_requests(vault: &Vault, book: &RunBook) -> Result<BTreeMap<RunId, PullRequestView>, EngineError> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     let runtime = runtime.map_err(EngineError::Runtime)?;
+    let forge = LocalForge::new(vault.clone(), Timestamp::now());
     let mut views = BTreeMap::new();
     for state in book.all() {
         if let (Some(pr), None) = (&state.pr, &state.ended)
-            && let Ok(view) = runtime.block_on(seen_at_forge(vault, &state, pr))
+            && pr.forge == ForgeKind::Local
+            && let Ok(view) = runtime.block_on(seen_here(&forge, &state, pr))
         {
             views.insert(state.id.clone(), view);
         }

@@ -1,9 +1,12 @@
-//! The seam of forges: open or update, look, record a merge, close. It does not know any one forge.
+//! The seam of forges: open or update, look, merge, close. It does not know any one forge.
+
+use std::time::Duration;
 
 use async_trait::async_trait;
 
 use super::ForgeError;
-use crate::domain::{GitId, PullRequestDraft, PullRequestRef, PullRequestView};
+use crate::domain::{GitId, MergeMethod, PullRequestDraft, PullRequestRef, PullRequestView};
+use crate::workspace::GitCredential;
 
 /// Where pull requests live. Every call looks before it acts and may be repeated.
 #[async_trait]
@@ -12,8 +15,39 @@ pub trait Forge: Send + Sync {
     async fn ensure(&self, draft: &PullRequestDraft) -> Result<PullRequestRef, ForgeError>;
     /// What the forge shows now. `reachable` is for the caller to fill in.
     async fn look(&self, pull_request: &PullRequestRef) -> Result<PullRequestView, ForgeError>;
+    /// Merges it, where the forge does that itself.
+    async fn merge(&self, _: &PullRequestRef, _: &MergeOrder) -> Result<Merging, ForgeError> {
+        Ok(Merging::ByCaller)
+    }
     /// Records that `commit` merged it.
     async fn merged(&self, pull_request: &PullRequestRef, commit: &GitId) -> Result<(), ForgeError>;
     /// Closes it without a merge; a merged one stays merged.
     async fn close(&self, pull_request: &PullRequestRef, why: &str) -> Result<(), ForgeError>;
+    /// What git may use at the forge's own server, where the forge has a secret.
+    async fn credential(&self) -> Result<Option<GitCredential>, ForgeError> {
+        Ok(None)
+    }
+    /// How long a look holds before another is worth its cost.
+    fn look_holds(&self) -> Duration {
+        Duration::ZERO
+    }
+}
+
+/// What is to be merged, and how.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct MergeOrder {
+    /// The head that was judged; another one is not merged.
+    pub head: GitId,
+    pub method: MergeMethod,
+    pub title: String,
+    pub message: String,
+}
+
+/// How the call for a merge ended.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Merging {
+    /// The forge records merges and leaves the merging to its caller.
+    ByCaller,
+    /// Merged, now or before; as this commit of the target branch, where the forge names it.
+    Done(Option<GitId>),
 }

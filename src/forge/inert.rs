@@ -13,7 +13,7 @@ static TAG: LazyLock<Regex> = LazyLock::new(|| {
 });
 
 /// The text with images as plain links and with no HTML that loads anything. Embeds of the vault's own notes stay.
-pub(super) fn inert(text: &str) -> String {
+pub(crate) fn inert(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     let mut rest = text;
     while let Some(at) = rest.find("![") {

@@ -91,7 +91,13 @@ impl LocalForge {
         if let (false, Some(run)) = (comments.is_empty(), &facts.run) {
             comments = without_answered(comments, self.answered(run)?);
         }
-        Ok(PullRequestView { state: facts.state, merge_requested: facts.merge, reachable: false, comments })
+        Ok(PullRequestView {
+            state: facts.state,
+            merge_requested: facts.merge,
+            reachable: false,
+            merged_as: None,
+            comments,
+        })
     }
 
     /// The words of humans that the run's coder was given already, from its journal.

@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use regex::Regex;
 use serde_json::{Map, Value};
 
-use super::inert::inert;
+use super::inert;
 use crate::domain::{ContentHash, GitId, PullRequestDraft, PullRequestState, RunId, redact_secrets};
 use crate::note::{
     EditError, PropertyValue, block_hash, body, plain, properties, set_block, set_properties, without_blocks,

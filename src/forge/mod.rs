@@ -1,13 +1,18 @@
-//! Pull requests behind one trait, and the built-in local forge whose pull requests are notes.
+//! Pull requests behind one trait: the built-in local forge, whose pull requests are notes, and GitHub.
 //!
-//! A forge records and shows; it merges nothing and does not know git: that is the workspace's.
+//! A forge opens, shows, merges or records; it does not know git, which is the workspace's.
 
 mod contract;
 mod error;
+mod forges;
+pub mod github;
 mod inert;
 mod local;
 mod local_note;
 
-pub use contract::Forge;
+pub use contract::{Forge, MergeOrder, Merging};
 pub use error::ForgeError;
+pub use forges::Forges;
 pub use local::LocalForge;
+
+use inert::inert;

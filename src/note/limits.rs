@@ -3,8 +3,8 @@
 use serde_json::{Map, Value};
 
 use crate::domain::{
-    AgentConfig, ApprovalPolicy, BranchName, Diagnostic, FeatureId, GateKind, GatePolicy, ModelConfig,
-    Provider, Repository, Routing, SandboxMode, Settings, Tool,
+    AgentConfig, ApprovalPolicy, BranchName, Diagnostic, FeatureId, ForgeKind, GateKind, GatePolicy,
+    ModelConfig, Provider, Repository, Routing, SandboxMode, Settings, Tool,
 };
 
 /// A property that does not keep its limits.
@@ -212,7 +212,73 @@ pub(crate) fn repository(repository: &Repository, given: &Given) -> Vec<Breach> 
             "name the variable; its value never lives in the vault",
         );
     }
+    forge(&mut limits, repository);
     limits.breaches
+}
+
+fn forge(limits: &mut Limits<'_>, repository: &Repository) {
+    let settings = &repository.forge_settings;
+    for (key, name) in [("token_env", &settings.token_env), ("app_key_env", &settings.app_key_env)] {
+        if let Some(name) = name
+            && !is_variable(name)
+        {
+            let diagnostic = Diagnostic::error(
+                "secret-in-note",
+                format!(
+                    "`{key}` must name an environment variable; what stands there may be the secret itself"
+                ),
+                "write the variable's name, such as `GITHUB_TOKEN`, and revoke what stands there if it is a token",
+            );
+            limits.breaches.push(Breach { key, diagnostic });
+        }
+    }
+    if repository.forge == ForgeKind::Local {
+        return;
+    }
+    limits.hold(
+        "slug",
+        settings.slug.as_deref().is_some_and(is_slug),
+        format!(
+            "`{}` does not say where the repository is at its forge",
+            settings.slug.as_deref().unwrap_or_default()
+        ),
+        "write `slug: owner/name`",
+    );
+    if let Some(url) = &settings.base_url {
+        let local = ["http://127.0.0.1", "http://localhost", "http://[::1]"];
+        let loopback = local.iter().any(|start| {
+            url.strip_prefix(start).is_some_and(|rest| rest.is_empty() || rest.starts_with([':', '/']))
+        });
+        limits.hold(
+            "base_url",
+            (url.starts_with("https://") || loopback) && !url.contains(['@', '?', '#', ' ']),
+            format!("`{url}` is not the address of a forge's API"),
+            "write an address such as `https://github.example.org/api/v3`, without user or password",
+        );
+    }
+    limits.hold(
+        "app_key_env",
+        settings.app_id.is_none() || settings.app_key_env.is_some(),
+        "`app_id` is given, and `app_key_env` is not",
+        "name the environment variable that holds the app's private key",
+    );
+    let secrets = settings.variables(repository.forge);
+    limits.hold(
+        "env",
+        repository.env.iter().all(|name| !secrets.contains(&name.as_str())),
+        "`env` names a variable that holds the forge's secret: agents would see it",
+        "take it out of `env`",
+    );
+}
+
+/// `owner/name`.
+fn is_slug(slug: &str) -> bool {
+    let part = |part: &str| {
+        (1..=100).contains(&part.len())
+            && !part.starts_with('.')
+            && part.chars().all(|c| c.is_ascii_alphanumeric() || "._-".contains(c))
+    };
+    slug.split_once('/').is_some_and(|(owner, name)| part(owner) && part(name))
 }
 
 fn is_gate(kind: &str) -> bool {

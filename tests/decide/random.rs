@@ -137,6 +137,7 @@ fn feature() -> impl Strategy<Value = FeatureView> {
                 state: if commented { PullRequestState::Open } else { PullRequestState::Closed },
                 merge_requested,
                 reachable,
+                merged_as: None,
                 comments: if commented { vec!["c".into()] } else { vec![] },
             });
             view

@@ -203,6 +203,7 @@ impl World {
                     state: PullRequestState::Open,
                     merge_requested: false,
                     reachable: false,
+                    merged_as: None,
                     comments: vec![],
                 });
                 self.go(&run, Status::Review);

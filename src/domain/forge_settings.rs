@@ -1,0 +1,58 @@
+//! How a repository's forge is reached and what its pull requests are given. It knows no forge's protocol and no secret:
+//! those are named by environment variable.
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use super::ForgeKind;
+
+/// The part of a repository note that a forge on the network needs; all of it is unused by the local forge.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(default)]
+pub struct ForgeSettings {
+    /// Where the repository is at its forge: `owner/name`.
+    pub slug: Option<String>,
+    /// Address of the forge's API where it is not the public one: `https://github.example.org/api/v3`.
+    pub base_url: Option<String>,
+    /// Environment variable that holds the token; missing means the forge's own, `GITHUB_TOKEN`.
+    pub token_env: Option<String>,
+    /// Number of the app that ado-vault acts as; with it no token is read.
+    pub app_id: Option<u64>,
+    /// Environment variable that holds the app's private key (PEM).
+    pub app_key_env: Option<String>,
+    /// Open pull requests as drafts.
+    pub draft: bool,
+    /// Labels that pull requests are given.
+    pub labels: Vec<String>,
+    /// Logins that are asked for a review.
+    pub reviewers: Vec<String>,
+    /// Logins whose comments and reviews are instructions; what others write is not acted on.
+    pub instructors: Vec<String>,
+}
+
+impl Default for ForgeSettings {
+    fn default() -> Self {
+        Self {
+            slug: None,
+            base_url: None,
+            token_env: None,
+            app_id: None,
+            app_key_env: None,
+            draft: true,
+            labels: vec![],
+            reviewers: vec![],
+            instructors: vec![],
+        }
+    }
+}
+
+impl ForgeSettings {
+    /// The variables that hold this forge's secrets.
+    pub fn variables(&self, kind: ForgeKind) -> Vec<&str> {
+        match (kind, self.app_id) {
+            (ForgeKind::Local, _) => vec![],
+            (ForgeKind::Github, Some(_)) => self.app_key_env.as_deref().into_iter().collect(),
+            (ForgeKind::Github, None) => vec![self.token_env.as_deref().unwrap_or("GITHUB_TOKEN")],
+        }
+    }
+}

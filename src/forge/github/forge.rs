@@ -1,0 +1,243 @@
+//! Pull requests at GitHub. Every change looks first, so that a second try after a lost answer makes no second pull
+//! request, label, comment or merge.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use http::Method;
+use serde_json::{Value, json};
+
+use super::address::{Address, number_of};
+use super::client::{Answer, Client, refused};
+use super::pull_request::{PullRequest, missing, of_branch, opening, update};
+use super::words::{outgoing, outgoing_line};
+use crate::domain::{
+    ForgeKind, ForgeSettings, GitId, MergeMethod, PullRequestDraft, PullRequestRef, PullRequestState,
+    PullRequestView,
+};
+use crate::forge::{Forge, ForgeError, MergeOrder, Merging};
+use crate::workspace::GitCredential;
+
+/// Entries of one page of a list, the most that GitHub gives.
+const PAGE: &str = "per_page=100";
+
+/// A person's merge or word is noticed within this time.
+const LOOK_HOLDS: Duration = Duration::from_secs(30);
+
+/// The pull requests of one repository.
+pub struct GithubForge {
+    pub(super) client: Arc<Client>,
+    pub(super) address: Address,
+    pub(super) settings: ForgeSettings,
+}
+
+#[async_trait]
+impl Forge for GithubForge {
+    async fn ensure(&self, draft: &PullRequestDraft) -> Result<PullRequestRef, ForgeError> {
+        let pr = match self.find(draft).await? {
+            Some(pr) => self.bring_up_to_date(pr, draft).await?,
+            None => self.open(draft).await?,
+        };
+        if pr.state() == PullRequestState::Open {
+            self.label(&pr).await?;
+            self.ask_for_review(&pr).await?;
+            if pr.draft && !self.settings.draft {
+                self.mark_ready(&pr).await?;
+            }
+        }
+        Ok(PullRequestRef { forge: ForgeKind::Github, key: self.address.key(pr.number), link: pr.html_url })
+    }
+
+    async fn look(&self, pull_request: &PullRequestRef) -> Result<PullRequestView, ForgeError> {
+        let pr = self.read(pull_request).await?;
+        Ok(PullRequestView {
+            state: pr.state(),
+            merge_requested: false,
+            reachable: false,
+            merged_as: pr.merged_as(),
+            comments: vec![],
+        })
+    }
+
+    async fn merge(&self, pull_request: &PullRequestRef, order: &MergeOrder) -> Result<Merging, ForgeError> {
+        let pr = self.read(pull_request).await?;
+        match pr.state() {
+            PullRequestState::Merged => return Ok(Merging::Done(pr.merged_as())),
+            PullRequestState::Closed => {
+                let why = "it was closed without a merge".to_owned();
+                return Err(ForgeError::Refused { what: pull_request.key.clone(), status: 409, why });
+            }
+            PullRequestState::Open => {}
+        }
+        if pr.draft {
+            self.mark_ready(&pr).await?;
+        }
+        let path = self.pull(pr.number, "/merge");
+        let answer = self.client.send(&self.address, Method::PUT, &path, merging(order)).await?;
+        match answer.status {
+            200 => Ok(Merging::Done(answer.body["sha"].as_str().map(|sha| GitId(sha.to_owned())))),
+            _ => Err(refused(&path, &answer)),
+        }
+    }
+
+    async fn merged(&self, _: &PullRequestRef, _: &GitId) -> Result<(), ForgeError> {
+        Ok(())
+    }
+
+    async fn close(&self, pull_request: &PullRequestRef, why: &str) -> Result<(), ForgeError> {
+        let pr = self.read(pull_request).await?;
+        if pr.state() != PullRequestState::Open {
+            return Ok(());
+        }
+        let marker = format!("<!-- ado:closed {} -->", pull_request.key);
+        self.say_once(pr.number, &marker, &format!("Closed: {why}.")).await?;
+        let path = self.pull(pr.number, "");
+        let answer =
+            self.client.send(&self.address, Method::PATCH, &path, json!({"state": "closed"})).await?;
+        done(&path, answer).map(|_| ())
+    }
+
+    fn look_holds(&self) -> Duration {
+        LOOK_HOLDS
+    }
+
+    async fn credential(&self) -> Result<Option<GitCredential>, ForgeError> {
+        let secret = self.client.token(&self.address).await?;
+        Ok(Some(GitCredential { host: self.address.git_host(), user: "x-access-token".to_owned(), secret }))
+    }
+}
+
+impl GithubForge {
+    pub(super) fn pull(&self, number: u64, rest: &str) -> String {
+        self.address.path(&format!("/pulls/{number}{rest}"))
+    }
+
+    fn issue(&self, number: u64, rest: &str) -> String {
+        self.address.path(&format!("/issues/{number}{rest}"))
+    }
+
+    pub(super) async fn read(&self, pull_request: &PullRequestRef) -> Result<PullRequest, ForgeError> {
+        let not_found = || ForgeError::NotFound { key: pull_request.key.clone() };
+        let path = self.pull(number_of(&pull_request.key).ok_or_else(not_found)?, "");
+        let answer = self.client.get(&self.address, &path).await?;
+        if matches!(answer.status, 404 | 410) {
+            return Err(not_found());
+        }
+        understood(&path, done(&path, answer)?)
+    }
+
+    /// The pull request of the run's branch, open or not.
+    async fn find(&self, draft: &PullRequestDraft) -> Result<Option<PullRequest>, ForgeError> {
+        let (owner, branch) = (&self.address.owner, &draft.source);
+        let path = self.address.path(&format!("/pulls?state=all&head={owner}:{branch}&{PAGE}"));
+        let found = self.client.list(&self.address, &path, None).await?;
+        Ok(of_branch(found.iter().filter_map(PullRequest::read).collect(), draft))
+    }
+
+    async fn open(&self, draft: &PullRequestDraft) -> Result<PullRequest, ForgeError> {
+        let path = self.address.path("/pulls");
+        let mut as_draft = self.settings.draft;
+        loop {
+            let answer =
+                self.client.send(&self.address, Method::POST, &path, opening(draft, as_draft)).await?;
+            let said = answer.message().to_lowercase();
+            match answer.status {
+                201 => return understood(&path, answer.body),
+                // Another try was faster than its answer: what it made is the one.
+                422 if said.contains("already exists") => {
+                    let found = self.find(draft).await?;
+                    let unseen = || ForgeError::Unseen { branch: draft.source.to_string() };
+                    return self.bring_up_to_date(found.ok_or_else(unseen)?, draft).await;
+                }
+                // Some plans have no drafts.
+                422 if as_draft && said.contains("draft") => as_draft = false,
+                _ => return Err(refused(&path, &answer)),
+            }
+        }
+    }
+
+    async fn bring_up_to_date(
+        &self,
+        pr: PullRequest,
+        draft: &PullRequestDraft,
+    ) -> Result<PullRequest, ForgeError> {
+        let changes = update(&pr, draft).filter(|_| pr.state() != PullRequestState::Merged);
+        let Some(changes) = changes else { return Ok(pr) };
+        let path = self.pull(pr.number, "");
+        let answer = self.client.send(&self.address, Method::PATCH, &path, changes).await?;
+        understood(&path, done(&path, answer)?)
+    }
+
+    async fn label(&self, pr: &PullRequest) -> Result<(), ForgeError> {
+        let there: Vec<String> = pr.labels.iter().map(|label| label.name.clone()).collect();
+        let labels = missing(&self.settings.labels, &there);
+        if labels.is_empty() {
+            return Ok(());
+        }
+        let path = self.issue(pr.number, "/labels");
+        let answer = self.client.send(&self.address, Method::POST, &path, json!({"labels": labels})).await?;
+        done(&path, answer).map(|_| ())
+    }
+
+    /// Asks for reviews; someone who cannot review here keeps nothing else from going on.
+    async fn ask_for_review(&self, pr: &PullRequest) -> Result<(), ForgeError> {
+        let there: Vec<String> = pr.requested_reviewers.iter().map(|user| user.login.clone()).collect();
+        let reviewers = missing(&self.settings.reviewers, &there);
+        if reviewers.is_empty() {
+            return Ok(());
+        }
+        let path = self.pull(pr.number, "/requested_reviewers");
+        let body = json!({"reviewers": reviewers});
+        let answer = self.client.send(&self.address, Method::POST, &path, body).await?;
+        if answer.status == 422 {
+            tracing::warn!(pull_request = pr.number, why = %answer.message(), "no review could be asked for");
+            return Ok(());
+        }
+        done(&path, answer).map(|_| ())
+    }
+
+    async fn mark_ready(&self, pr: &PullRequest) -> Result<(), ForgeError> {
+        let query = "mutation($id: ID!) { markPullRequestReadyForReview(input: {pullRequestId: $id}) \
+                     { pullRequest { isDraft } } }";
+        self.client.ask(&self.address, query, json!({"id": pr.node_id})).await.map(|_| ())
+    }
+
+    /// Writes a comment unless one with this marker stands there.
+    async fn say_once(&self, number: u64, marker: &str, text: &str) -> Result<(), ForgeError> {
+        let path = self.issue(number, "/comments");
+        let there = self.client.list(&self.address, &format!("{path}?{PAGE}"), None).await?;
+        if there.iter().any(|each| each["body"].as_str().is_some_and(|body| body.contains(marker))) {
+            return Ok(());
+        }
+        let body = json!({"body": format!("{}\n\n{marker}", outgoing(text))});
+        let answer = self.client.send(&self.address, Method::POST, &path, body).await?;
+        done(&path, answer).map(|_| ())
+    }
+}
+
+fn merging(order: &MergeOrder) -> Value {
+    let method = match order.method {
+        MergeMethod::Merge => "merge",
+        MergeMethod::Squash => "squash",
+    };
+    json!({
+        "sha": order.head.as_str(),
+        "merge_method": method,
+        "commit_title": outgoing_line(&order.title),
+        "commit_message": outgoing(&order.message),
+    })
+}
+
+/// The body of a success.
+pub(super) fn done(path: &str, answer: Answer) -> Result<Value, ForgeError> {
+    if answer.is_success() { Ok(answer.body) } else { Err(refused(path, &answer)) }
+}
+
+fn understood(path: &str, body: Value) -> Result<PullRequest, ForgeError> {
+    PullRequest::read(&body).ok_or_else(|| ForgeError::Refused {
+        what: path.to_owned(),
+        status: 200,
+        why: "the answer does not show a pull request".to_owned(),
+    })
+}

@@ -1,0 +1,342 @@
+//! A GitHub of one repository over HTTP, as far as this program uses it: it keeps state, its branches are those of a real
+//! bare repository, and it misbehaves on request. Every request and every answer is held against GitHub's description.
+
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::path::PathBuf;
+use std::process::Command;
+use std::sync::{Arc, Mutex, MutexGuard};
+
+use axum::Router;
+use axum::body::{Body, Bytes};
+use axum::http::{HeaderMap, Request, Response};
+use serde_json::{Value, json};
+
+use super::answers::{self, Reply};
+use super::{contract, git_http};
+
+/// What the server asks for as a token.
+pub const TOKEN: &str = "ado-vault";
+
+/// How one answer goes wrong.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Fault {
+    /// 502, nothing done.
+    NotDone,
+    /// 502, and yet it was done.
+    DoneAndLost,
+    /// Done; the answer ends in the middle.
+    Cut,
+    /// Done; no answer ever.
+    Silent,
+    /// 429 with `retry-after` in seconds.
+    RetryAfter(u64),
+    /// 403 with `x-ratelimit-remaining: 0` and a reset in so many seconds by the server's clock.
+    UsedUp(u64),
+    /// 403 that speaks of a secondary limit and names no time.
+    Secondary,
+    /// 401.
+    Unauthorised,
+    /// 307 to the same path below `/moved`.
+    Redirect,
+}
+
+/// One request as it came in.
+#[derive(Debug, Clone)]
+pub struct Seen {
+    pub method: String,
+    pub path: String,
+    pub body: Value,
+}
+
+#[derive(Debug, Clone)]
+pub struct Pull {
+    pub number: u64,
+    pub title: String,
+    pub body: String,
+    pub head: String,
+    pub base: String,
+    pub draft: bool,
+    pub closed: bool,
+    pub merged: Option<String>,
+    pub labels: BTreeSet<String>,
+    pub reviewers: BTreeSet<String>,
+    /// Lists that do not show it yet.
+    pub hidden: u32,
+}
+
+pub struct State {
+    pub git: PathBuf,
+    pub url: String,
+    pub pulls: Vec<Pull>,
+    /// Comments by number of the pull request or issue: author and text.
+    pub comments: BTreeMap<u64, Vec<(String, String)>>,
+    pub reviewers_who_may: BTreeSet<String>,
+    pub faults: VecDeque<Option<Fault>>,
+    /// New pull requests are not listed for so many lists.
+    pub hide_new: u32,
+    /// Entries of a page, whatever is asked for.
+    pub page: usize,
+    pub tokens_given: u32,
+    /// Tokens of an app that are good.
+    pub app_tokens: BTreeSet<String>,
+    pub now: i64,
+    pub seen: Vec<Seen>,
+    pub wrong: Vec<String>,
+    pub not_modified: u32,
+}
+
+/// The server; it ends with the value.
+pub struct FakeGithub {
+    pub url: String,
+    state: Arc<Mutex<State>>,
+    stop: Option<tokio::sync::oneshot::Sender<()>>,
+    thread: Option<std::thread::JoinHandle<()>>,
+}
+
+impl FakeGithub {
+    /// `git` is the bare repository whose branches it shows, as `acme/app`.
+    pub fn start(git: PathBuf) -> Self {
+        let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        listener.set_nonblocking(true).unwrap();
+        let url = format!("http://{}", listener.local_addr().unwrap());
+        let state = State {
+            git,
+            url: url.clone(),
+            pulls: vec![],
+            comments: BTreeMap::new(),
+            reviewers_who_may: ["ann".to_owned()].into(),
+            faults: VecDeque::new(),
+            hide_new: 0,
+            page: 100,
+            tokens_given: 0,
+            app_tokens: BTreeSet::new(),
+            now: jiff::Timestamp::now().as_second(),
+            seen: vec![],
+            wrong: vec![],
+            not_modified: 0,
+        };
+        let state = Arc::new(Mutex::new(state));
+        let (stop, stopped) = tokio::sync::oneshot::channel::<()>();
+        let shared = state.clone();
+        let thread = std::thread::spawn(move || {
+            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+            runtime.block_on(async {
+                let listener = tokio::net::TcpListener::from_std(listener).unwrap();
+                let app = Router::new().fallback(move |request| answer(shared.clone(), request));
+                tokio::select! {
+                    served = async { axum::serve(listener, app).await } => served.unwrap(),
+                    _ = stopped => {}
+                }
+            });
+            runtime.shutdown_background();
+        });
+        Self { url, state, stop: Some(stop), thread: Some(thread) }
+    }
+
+    pub fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap()
+    }
+
+    /// The next answers go wrong like this, in this order.
+    pub fn misbehave(&self, faults: impl IntoIterator<Item = Fault>) {
+        self.state().faults.extend(faults.into_iter().map(Some));
+    }
+
+    /// Requests so far as `POST /pulls`, without the repository's own part of the path.
+    pub fn requests(&self) -> Vec<String> {
+        let short = |seen: &Seen| format!("{} {}", seen.method, seen.path.replace("/repos/acme/app", ""));
+        self.state().seen.iter().map(short).collect()
+    }
+
+    /// A person merges a pull request in the browser.
+    pub fn merge(&self, number: u64, squash: bool) {
+        let mut state = self.state();
+        let at = state.pulls.iter().position(|pull| pull.number == number).unwrap();
+        state.pulls[at].draft = false;
+        let method = if squash { "squash" } else { "merge" };
+        assert_eq!(answers::merge(&mut state, at, &json!({"merge_method": method})).status, 200);
+    }
+
+    /// Fails when a request or an answer was not GitHub's.
+    pub fn assert_in_contract(&self) {
+        assert_eq!(self.state().wrong, Vec::<String>::new());
+    }
+}
+
+impl Drop for FakeGithub {
+    fn drop(&mut self) {
+        let _ = self.stop.take().map(|stop| stop.send(()));
+        let _ = self.thread.take().map(std::thread::JoinHandle::join);
+    }
+}
+
+async fn answer(state: Arc<Mutex<State>>, request: Request<Body>) -> Response<Body> {
+    let (head, body) = request.into_parts();
+    let Ok(bytes) = axum::body::to_bytes(body, 1 << 24).await else {
+        return Response::builder().status(400).body(Body::empty()).unwrap();
+    };
+    if let Some(path) = head.uri.path().strip_prefix("/git/") {
+        let git = state.lock().unwrap().git.clone();
+        let (path, query) = (path.to_owned(), head.uri.query().unwrap_or_default().to_owned());
+        let serve = move || git_http::serve(&git, &head.method, &path, &query, &head.headers, &bytes);
+        return tokio::task::spawn_blocking(serve).await.unwrap();
+    }
+    let call = Call::read(&head.method, &head.uri, &head.headers, &bytes);
+    let (response, silent) = reply(&mut state.lock().unwrap(), call);
+    if silent {
+        std::future::pending::<()>().await;
+    }
+    response
+}
+
+/// A request, understood.
+pub struct Call {
+    pub method: String,
+    pub path: String,
+    pub query: String,
+    pub body: Value,
+    pub bearer: String,
+    pub tag: Option<String>,
+}
+
+impl Call {
+    fn read(method: &axum::http::Method, uri: &axum::http::Uri, headers: &HeaderMap, bytes: &Bytes) -> Self {
+        let header = |name: &str| headers.get(name).and_then(|value| value.to_str().ok()).map(str::to_owned);
+        let bearer = header("authorization").unwrap_or_default();
+        Self {
+            method: method.to_string(),
+            path: uri.path().to_owned(),
+            query: uri.query().unwrap_or_default().to_owned(),
+            body: serde_json::from_slice(bytes).unwrap_or(Value::Null),
+            bearer: bearer.trim_start_matches("Bearer ").to_owned(),
+            tag: header("if-none-match"),
+        }
+    }
+
+    /// The value of a query parameter.
+    pub fn parameter(&self, name: &str) -> Option<&str> {
+        self.query
+            .split('&')
+            .filter_map(|pair| pair.split_once('='))
+            .find(|(key, _)| *key == name)
+            .map(|(_, v)| v)
+    }
+
+    /// The path's parts after the repository's own.
+    pub fn parts(&self) -> Vec<&str> {
+        let rest = self.path.strip_prefix("/repos/acme/app").unwrap_or("/elsewhere");
+        rest.split('/').filter(|part| !part.is_empty()).collect()
+    }
+}
+
+fn reply(state: &mut State, mut call: Call) -> (Response<Body>, bool) {
+    let moved = call.path.strip_prefix("/moved").map(str::to_owned);
+    if let Some(path) = moved.clone() {
+        call.path = path;
+    }
+    let graphql = call.path == "/graphql";
+    if !graphql {
+        let wrong = contract::wrong_request(&call.method, &call.path, &call.query, &call.body);
+        state.wrong.extend(wrong);
+    }
+    let fault = if moved.is_some() { None } else { state.faults.pop_front().flatten() };
+    let mut headers: Vec<(&str, String)> = vec![];
+    let limit =
+        |message: &str, status| Reply::new(status, json!({"message": message, "documentation_url": ""}));
+    let (reply, in_contract) = match fault {
+        Some(Fault::NotDone) => (Reply::new(502, json!({"message": "bad gateway"})), false),
+        Some(Fault::RetryAfter(seconds)) => {
+            headers.push(("retry-after", seconds.to_string()));
+            (limit("You have exceeded a secondary rate limit.", 429), false)
+        }
+        Some(Fault::UsedUp(seconds)) => {
+            headers.push(("x-ratelimit-remaining", "0".to_owned()));
+            let reset = state.now + i64::try_from(seconds).unwrap();
+            headers.push(("x-ratelimit-reset", reset.to_string()));
+            (limit("API rate limit exceeded", 403), false)
+        }
+        Some(Fault::Secondary) => (limit("You have exceeded a secondary rate limit.", 403), false),
+        Some(Fault::Unauthorised) => (Reply::new(401, json!({"message": "Bad credentials"})), false),
+        Some(Fault::Redirect) => {
+            let query = if call.query.is_empty() { String::new() } else { format!("?{}", call.query) };
+            headers.push(("location", format!("{}/moved{}{query}", state.url, call.path)));
+            (Reply::new(307, json!({"message": "moved", "url": "", "documentation_url": ""})), false)
+        }
+        _ => (answers::to(state, &call), !graphql),
+    };
+    let Reply { status, body, next } = reply;
+    // A wrong token is answered alike everywhere.
+    if in_contract && status != 401 {
+        state.wrong.extend(contract::wrong_response(&call.method, &call.path, status, &body));
+    }
+    let seen = Seen { method: call.method.clone(), path: call.path.clone(), body: call.body.clone() };
+    state.seen.push(seen);
+    if let Some(next) = next {
+        headers.push(("link", format!("<{}{next}>; rel=\"next\"", state.url)));
+    }
+    let date = jiff::Timestamp::from_second(state.now).unwrap();
+    headers.push(("date", date.strftime("%a, %d %b %Y %H:%M:%S GMT").to_string()));
+    let text = if body.is_null() { String::new() } else { body.to_string() };
+    let mut status = if fault == Some(Fault::DoneAndLost) { 502 } else { status };
+    let mut text = if fault == Some(Fault::DoneAndLost) { String::new() } else { text };
+    if call.method == "GET" && status == 200 {
+        let tag = format!("\"{}\"", ado_vault::domain::ContentHash::of(&text).as_str());
+        if call.tag.as_deref() == Some(&tag) {
+            (status, text) = (304, String::new());
+            state.not_modified += 1;
+        }
+        headers.push(("etag", tag));
+    }
+    let mut response = Response::builder().status(status).header("content-type", "application/json");
+    for (name, value) in headers {
+        response = response.header(name, value);
+    }
+    let body = if fault == Some(Fault::Cut) { cut(text) } else { Body::from(text) };
+    (response.body(body).unwrap(), fault == Some(Fault::Silent))
+}
+
+/// Half of the text, then the connection breaks.
+fn cut(text: String) -> Body {
+    let half = Bytes::copy_from_slice(&text.as_bytes()[..text.len() / 2]);
+    Body::new(Half { half: Some(half) })
+}
+
+struct Half {
+    half: Option<Bytes>,
+}
+
+impl axum::body::HttpBody for Half {
+    type Data = Bytes;
+    type Error = std::io::Error;
+
+    fn poll_frame(
+        mut self: std::pin::Pin<&mut Self>,
+        _: &mut std::task::Context<'_>,
+    ) -> std::task::Poll<Option<Result<http_body::Frame<Bytes>, Self::Error>>> {
+        std::task::Poll::Ready(Some(match self.half.take() {
+            Some(half) => Ok(http_body::Frame::data(half)),
+            None => Err(std::io::Error::other("cut")),
+        }))
+    }
+}
+
+impl State {
+    /// The commit that a branch is at.
+    pub fn head(&self, branch: &str) -> Option<String> {
+        self.git(&["rev-parse", "--verify", "--quiet", &format!("refs/heads/{branch}")])
+    }
+
+    /// What git says; `None` when it fails.
+    pub fn git(&self, args: &[&str]) -> Option<String> {
+        let mut command = Command::new("git");
+        command.arg("--git-dir").arg(&self.git).args([
+            "-c",
+            "user.name=GitHub",
+            "-c",
+            "user.email=noreply@github.com",
+        ]);
+        let output = command.args(args).output().unwrap();
+        let said = String::from_utf8(output.stdout).unwrap().trim().to_owned();
+        output.status.success().then_some(said)
+    }
+}

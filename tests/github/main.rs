@@ -1,0 +1,14 @@
+//! GitHub as a forge, against a stateful fake over HTTP that GitHub's own description holds to the truth.
+
+mod answers;
+#[expect(dead_code, reason = "other stories need more of it")]
+#[path = "../common/behaviour.rs"]
+mod behaviour;
+mod contract;
+mod fake;
+mod git_http;
+mod pull_requests;
+mod story;
+#[expect(dead_code, reason = "other stories need more of it")]
+#[path = "../common/talk.rs"]
+mod talk;

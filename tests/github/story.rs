@@ -1,0 +1,133 @@
+//! A request of a repository at GitHub goes its whole way through the real engine, against the fake.
+
+use ado_vault::domain::{Event, RunEnd, Status};
+use ado_vault::engine::Outcome;
+
+use super::behaviour::*;
+use super::fake::FakeGithub;
+
+/// The world's repository `target` with a bare remote, which the fake shows as `acme/app`.
+pub fn github_world(talk: &Talk) -> (World, FakeGithub) {
+    let world = World::new(talk);
+    let target = world.target();
+    let home = target.parent().unwrap();
+    git(home, &["clone", "-q", "--bare", "target", "origin.git"]);
+    git(&target, &["remote", "add", "origin", "../origin.git"]);
+    let github = FakeGithub::start(home.join("origin.git"));
+    // Cargo sets this variable for tests; its value is the token that the fake wants.
+    world.put(
+        "00_system/repos/target.md",
+        &format!(
+            "---\npath: ../target\nforge: github\nslug: acme/app\nbase_url: {}\ntoken_env: CARGO_PKG_NAME\n\
+             labels:\n  - ado\nreviewers:\n  - ann\ninstructors:\n  - ann\ngates:\n  - \"test: sh check.sh\"\n---\n",
+            github.url
+        ),
+    );
+    world.save("the repository is at GitHub");
+    (world, github)
+}
+
+#[test]
+fn a_request_becomes_a_pull_request_that_a_person_merges() {
+    let (world, github) = github_world(&Talk::greeting());
+    world.request(Status::Planned, "FR-001");
+    assert_eq!(world.work(), Outcome::WaitsForHuman);
+    assert_eq!(world.problems(), Vec::<String>::new());
+    assert_eq!((world.status("FR-001"), world.waiting_on("FR-001").as_str()), (Status::Review, "merge"));
+    assert_eq!(world.property("FR-001", "pr").unwrap(), "https://github.com/acme/app/pull/1");
+    {
+        let state = github.state();
+        let pull = &state.pulls[0];
+        assert!(pull.draft && pull.labels.contains("ado") && pull.reviewers.contains("ann"));
+        assert_eq!(pull.title, "FR-001: Greet");
+        for part in
+            ["## What", "## Acceptance criteria", "- [x] it greets", "## Checks", "## Rollback", "## Cost"]
+        {
+            assert!(pull.body.contains(part), "{part}\n{}", pull.body);
+        }
+    }
+    // Nothing new: nothing is changed there.
+    let writes =
+        |github: &FakeGithub| github.requests().iter().filter(|each| !each.starts_with("GET")).count();
+    let before = writes(&github);
+    world.work();
+    assert_eq!(writes(&github), before);
+    github.merge(1, false);
+    assert_eq!(world.work(), Outcome::Idle);
+    assert_eq!(world.status("FR-001"), Status::Done);
+    assert_eq!(world.state("FR-001/1").ended.unwrap().0, RunEnd::Merged);
+    github.assert_in_contract();
+}
+
+#[test]
+fn branches_are_fetched_and_pushed_over_http_with_the_token() {
+    let (world, github) = github_world(&Talk::greeting());
+    let address = format!("{}/git/origin.git", github.url);
+    git(&world.target(), &["remote", "set-url", "origin", &address]);
+    world.request(Status::Planned, "FR-001");
+    world.work();
+    assert_eq!(world.problems(), Vec::<String>::new());
+    assert_eq!(world.status("FR-001"), Status::Review);
+    let branch = world.state("FR-001/1").branch;
+    assert!(github.state().head(branch.as_str()).is_some());
+    let settings = std::fs::read_to_string(world.target().join(".git/config")).unwrap();
+    assert!(!settings.contains("x-access-token") && settings.contains(&address));
+    // Without the token the same address refuses.
+    let refused = std::process::Command::new("git")
+        .args(["-c", "credential.helper=", "ls-remote", &address])
+        .env("GIT_TERMINAL_PROMPT", "0")
+        .output()
+        .unwrap();
+    assert!(!refused.status.success());
+}
+
+#[test]
+fn a_squash_merge_by_a_person_is_found_by_the_commit_that_it_made() {
+    let (world, github) = github_world(&Talk::greeting());
+    world.request(Status::Planned, "FR-001");
+    world.work();
+    github.merge(1, true);
+    world.work();
+    assert_eq!(world.status("FR-001"), Status::Done);
+}
+
+#[test]
+fn moving_the_note_to_done_merges_at_github() {
+    let (world, github) = github_world(&Talk::greeting());
+    world.set("00_system/Settings.md", "merge_method", ado_vault::note::PropertyValue::Text("squash".into()));
+    world.request(Status::Planned, "FR-001");
+    world.work();
+    world.drag("FR-001", Status::Done);
+    assert_eq!(world.work(), Outcome::Idle, "{:?}", world.problems());
+    assert_eq!(world.status("FR-001"), Status::Done);
+    let merges = world.events("FR-001/1").into_iter().filter(|event| matches!(event, Event::Merged { .. }));
+    assert_eq!(merges.count(), 1);
+    let state = github.state();
+    assert!(state.pulls[0].merged.is_some() && !state.pulls[0].draft);
+    assert_eq!(state.git(&["show", "main:greeting.txt"]).unwrap(), GREETING.trim());
+    drop(state);
+    github.assert_in_contract();
+}
+
+#[test]
+fn dropping_the_note_closes_the_pull_request() {
+    let (world, github) = github_world(&Talk::greeting());
+    world.request(Status::Planned, "FR-001");
+    world.work();
+    world.drag("FR-001", Status::Dropped);
+    world.work();
+    assert!(github.state().pulls[0].closed);
+    assert_eq!(github.state().comments[&1].len(), 1);
+    github.assert_in_contract();
+}
+
+#[test]
+fn a_token_that_is_missing_is_named() {
+    let (world, _github) = github_world(&Talk::greeting());
+    let note = world.read("00_system/repos/target.md").replace("CARGO_PKG_NAME", "NOT_SET_ANYWHERE");
+    world.put("00_system/repos/target.md", &note);
+    world.request(Status::Planned, "FR-001");
+    world.work();
+    let why = world.block("FR-001", "why");
+    assert!(why.contains("NOT_SET_ANYWHERE"), "{why}");
+}
