@@ -39,6 +39,10 @@ impl Engine {
         detail: &str,
     ) -> Result<(), EngineError> {
         if self.state(run)?.ended.is_none() {
+            let state = self.state(run)?;
+            if let (Some(pr), RunEnd::Merged) = (&state.pr, result) {
+                self.forge_of(look, &state, pr)?.landed(pr).await?;
+            }
             self.book.append(run, Event::Ended { result, detail: detail.to_owned() })?;
         }
         let mut change = NoteChange::default().unwaiting();

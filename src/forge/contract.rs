@@ -21,6 +21,10 @@ pub trait Forge: Send + Sync {
     }
     /// Records that `commit` merged it.
     async fn merged(&self, pull_request: &PullRequestRef, commit: &GitId) -> Result<(), ForgeError>;
+    /// The target branch has its commits: what was made for it alone goes.
+    async fn landed(&self, _: &PullRequestRef) -> Result<(), ForgeError> {
+        Ok(())
+    }
     /// Closes it without a merge; a merged one stays merged.
     async fn close(&self, pull_request: &PullRequestRef, why: &str) -> Result<(), ForgeError>;
     /// What git may use at the forge's own server, where the forge has a secret.

@@ -1,16 +1,14 @@
 //! An engine killed at its n-th word, or `ado-vault watch` at a step, and started again: the end is the same.
 
-use std::fs::{self, OpenOptions};
-use std::io::Write;
+use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitStatus, Stdio};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU32, Ordering};
 
 use ado_vault::domain::Status;
-use ado_vault::engine::{Listener, Said};
 
 use crate::judge::{Ending, assert_whole};
+use crate::killer::Killer;
 use crate::world::{World, git, run_engine};
 
 const VAULT: &str = "ADO_KILL_VAULT";
@@ -21,40 +19,13 @@ const MOST_STARTS: usize = 12;
 /// Every how many words the default run kills. A prime, so that it meets records and effects of every kind.
 const SAMPLE: u32 = 11;
 
-/// Counts durable records and effects over all processes, in a file; kills its own process at one.
-struct Killer {
-    words: PathBuf,
-    at: u32,
-    said: AtomicU32,
-}
-
-impl Listener for Killer {
-    fn hear(&self, said: &Said) {
-        let word = match said {
-            Said::Recorded { record, .. } => format!("{:?}", record.event),
-            Said::Did { what, .. } => format!("did {what}"),
-            _ => return,
-        };
-        let line: String = word.chars().take(100).collect();
-        let mut file = OpenOptions::new().create(true).append(true).open(&self.words).unwrap();
-        writeln!(file, "{}", line.replace('\n', " ")).unwrap();
-        if self.said.fetch_add(1, Ordering::SeqCst) + 1 == self.at {
-            rustix::process::kill_process(rustix::process::getpid(), rustix::process::Signal::KILL).unwrap();
-            // The signal ends every thread; none may get further meanwhile.
-            std::thread::park();
-        }
-    }
-}
-
 /// Not a test by itself: the engine that is killed, in a process of its own.
 #[test]
 fn worker() {
     let Some(vault) = std::env::var_os(VAULT) else { return };
     let words = PathBuf::from(std::env::var_os(WORDS).unwrap());
     let at = std::env::var(AT).unwrap().parse().unwrap();
-    let said = fs::read_to_string(&words).unwrap_or_default().lines().count();
-    let said = AtomicU32::new(u32::try_from(said).unwrap());
-    run_engine(Path::new(&vault), Arc::new(Killer { words, at, said }));
+    run_engine(Path::new(&vault), Arc::new(Killer::at(words, at)));
 }
 
 /// One engine in a process of its own, from start to rest or to its death.

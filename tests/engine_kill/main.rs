@@ -7,6 +7,8 @@
 mod aimock;
 mod judge;
 mod kill;
+#[path = "../common/killer.rs"]
+mod killer;
 mod second_repo;
 mod tally;
 mod wire;

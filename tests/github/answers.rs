@@ -69,6 +69,21 @@ pub fn to(state: &mut State, call: &Call) -> Reply {
             all.push(each.clone());
             Reply::new(201, comment(all.len() - 1, &each))
         }
+        ("GET", ["git", "ref", "heads", branch @ ..]) => match state.head(&branch.join("/")) {
+            Some(sha) => {
+                let object = json!({"type": "commit", "sha": sha, "url": "https://example.org/"});
+                Reply::new(200, sample("git-ref", json!({"object": object})))
+            }
+            None => Reply::error(404, "Not Found"),
+        },
+        ("DELETE", ["git", "refs", "heads", branch @ ..]) => {
+            let name = format!("refs/heads/{}", branch.join("/"));
+            match state.head(&branch.join("/")).and_then(|sha| state.git(&["update-ref", "-d", &name, &sha]))
+            {
+                Some(_) => Reply::new(204, Value::Null),
+                None => Reply::new(422, Value::Null),
+            }
+        }
         _ => Reply::error(404, "Not Found"),
     }
 }
@@ -153,6 +168,7 @@ fn open_pull(state: &mut State, body: &Value) -> Reply {
         draft: body["draft"] == true,
         closed: false,
         merged: None,
+        merged_head: None,
         labels: [].into(),
         reviewers: [].into(),
         hidden: state.hide_new,
@@ -208,6 +224,7 @@ pub fn merge(state: &mut State, at: usize, body: &Value) -> Reply {
     let commit = state.git(&args).unwrap();
     state.git(&["update-ref", &format!("refs/heads/{}", pull.base), &commit, &target]).unwrap();
     state.pulls[at].merged = Some(commit.clone());
+    state.pulls[at].merged_head = Some(head);
     Reply::new(200, json!({"sha": commit, "merged": true, "message": "Pull Request successfully merged"}))
 }
 
@@ -252,6 +269,10 @@ fn comment(at: usize, (author, text): &(String, String)) -> Value {
 pub fn pull_json(state: &State, pull: &Pull, component: &str) -> Value {
     let end = |branch: &str| json!({"ref": branch, "sha": state.head(branch).unwrap_or_default()});
     let closed = pull.closed || pull.merged.is_some();
+    let mut head = end(&pull.head);
+    if let Some(merged) = &pull.merged_head {
+        head["sha"] = json!(merged);
+    }
     let mut fields = json!({
         "number": pull.number,
         "node_id": format!("PR_{}", pull.number),
@@ -262,7 +283,7 @@ pub fn pull_json(state: &State, pull: &Pull, component: &str) -> Value {
         "draft": pull.draft,
         "merged_at": pull.merged.as_ref().map(|_| "2026-11-21T12:00:00Z"),
         "merge_commit_sha": pull.merged,
-        "head": end(&pull.head),
+        "head": head,
         "base": end(&pull.base),
         "labels": pull.labels.iter().map(|name| label(name)).collect::<Vec<_>>(),
         "requested_reviewers": pull.reviewers.iter().map(|login| user(login)).collect::<Vec<_>>(),

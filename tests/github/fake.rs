@@ -58,6 +58,8 @@ pub struct Pull {
     pub draft: bool,
     pub closed: bool,
     pub merged: Option<String>,
+    /// The head at the merge.
+    pub merged_head: Option<String>,
     pub labels: BTreeSet<String>,
     pub reviewers: BTreeSet<String>,
     /// Lists that do not show it yet.

@@ -1,4 +1,6 @@
 //! GitHub as a forge, against a stateful fake over HTTP that GitHub's own description holds to the truth.
+//!
+//! Plain `cargo test` kills the engine at a sample of the places; `ADO_KILL_EVERY=1` kills at every one.
 
 mod answers;
 #[expect(dead_code, reason = "other stories need more of it")]
@@ -7,6 +9,9 @@ mod behaviour;
 mod contract;
 mod fake;
 mod git_http;
+mod kill;
+#[path = "../common/killer.rs"]
+mod killer;
 mod pull_requests;
 mod story;
 #[expect(dead_code, reason = "other stories need more of it")]

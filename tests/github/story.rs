@@ -55,7 +55,9 @@ fn a_request_becomes_a_pull_request_that_a_person_merges() {
     github.merge(1, false);
     assert_eq!(world.work(), Outcome::Idle);
     assert_eq!(world.status("FR-001"), Status::Done);
-    assert_eq!(world.state("FR-001/1").ended.unwrap().0, RunEnd::Merged);
+    let state = world.state("FR-001/1");
+    assert_eq!(state.ended.unwrap().0, RunEnd::Merged);
+    assert_eq!(github.state().head(state.branch.as_str()), None, "the branch is gone");
     github.assert_in_contract();
 }
 
@@ -79,6 +81,23 @@ fn branches_are_fetched_and_pushed_over_http_with_the_token() {
         .output()
         .unwrap();
     assert!(!refused.status.success());
+}
+
+#[test]
+fn a_branch_that_somebody_went_on_with_stays() {
+    let (world, github) = github_world(&Talk::greeting());
+    world.request(Status::Planned, "FR-001");
+    world.work();
+    github.merge(1, false);
+    let branch = world.state("FR-001/1").branch;
+    {
+        let state = github.state();
+        let main = state.head("main").unwrap();
+        state.git(&["update-ref", &format!("refs/heads/{branch}"), &main]).unwrap();
+    }
+    world.work();
+    assert_eq!(world.status("FR-001"), Status::Done);
+    assert!(github.state().head(branch.as_str()).is_some());
 }
 
 #[test]

@@ -142,7 +142,7 @@ impl Client {
         Ok(found)
     }
 
-    /// Asks for a change.
+    /// Asks for a change. Null stands for no body.
     pub async fn send(
         &self,
         at: &Address,
@@ -150,7 +150,7 @@ impl Client {
         path: &str,
         body: Value,
     ) -> Result<Answer, ForgeError> {
-        self.call(at, method, path, Some(body)).await
+        self.call(at, method, path, Some(body).filter(|body| !body.is_null())).await
     }
 
     /// Asks GraphQL, for the few things that the plain API does not do. Gives the `data`.

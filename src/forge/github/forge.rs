@@ -85,6 +85,23 @@ impl Forge for GithubForge {
         Ok(())
     }
 
+    async fn landed(&self, pull_request: &PullRequestRef) -> Result<(), ForgeError> {
+        let pr = self.read(pull_request).await?;
+        if pr.state() != PullRequestState::Merged {
+            return Ok(());
+        }
+        let branch = &pr.head.branch;
+        let there =
+            self.client.get(&self.address, &self.address.path(&format!("/git/ref/heads/{branch}"))).await?;
+        // Gone already, or somebody went on with it.
+        if there.body["object"]["sha"].as_str() != Some(&pr.head.sha) {
+            return Ok(());
+        }
+        let path = self.address.path(&format!("/git/refs/heads/{branch}"));
+        let answer = self.client.send(&self.address, Method::DELETE, &path, Value::Null).await?;
+        if matches!(answer.status, 404 | 422) { Ok(()) } else { done(&path, answer).map(|_| ()) }
+    }
+
     async fn close(&self, pull_request: &PullRequestRef, why: &str) -> Result<(), ForgeError> {
         let pr = self.read(pull_request).await?;
         if pr.state() != PullRequestState::Open {
