@@ -2,6 +2,8 @@
 
 #[path = "decide/brakes.rs"]
 mod brakes;
+#[path = "decide/drift.rs"]
+mod drift;
 #[path = "decide/random.rs"]
 mod random;
 #[path = "decide/rules.rs"]

@@ -8,7 +8,7 @@ use super::next::{Next, plain};
 use super::rounds;
 use crate::domain::{
     Brake, Config, Effect, FeatureView, Finding, GateKind, GateResult, GateStatus, Progress, Review,
-    RunState, Severity, Snapshot, Step, StepTry,
+    RunState, Severity, Snapshot, Status, Step, StepTry,
 };
 
 /// Two errors at least this alike are the same one.
@@ -38,7 +38,11 @@ pub(super) fn held(view: &FeatureView, run: &RunState) -> Option<Next> {
         ));
     }
     let why = format!("stopped by a brake: {brake}: {}", plain(detail));
-    let back = if run.only_specifies() { "ideas" } else { "planned" };
+    let back = match run.status {
+        _ if run.only_specifies() => "ideas",
+        Status::InProgress => "planned",
+        _ => "new",
+    };
     let unblock = format!(
         "answer under `Notes` and tick `approved`, or run `ado-vault approve {}`; or move the note back to `{back}` to \
          stop",

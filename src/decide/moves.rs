@@ -12,9 +12,17 @@ pub(super) fn follow(snapshot: &Snapshot, view: &FeatureView) -> Option<Next> {
     let at = view.feature.folder?;
     match &run.ended {
         Some((result, detail)) => after_end(snapshot, view, run, at, *result, detail),
-        None if run.status != at => Some(note_move(run, at)),
+        None if run.status != at => Some(anew(view, run, at).unwrap_or_else(|| note_move(run, at))),
         None => Some(live(snapshot, view, run, at)),
     }
+}
+
+/// Moved to `planned` from anywhere but `in_progress`: it is done again from the start. The live run ends where it knows
+/// its note to be, so that the queue begins the next one.
+fn anew(view: &FeatureView, run: &RunState, at: Status) -> Option<Next> {
+    let again = at == Status::Planned && run.status != Status::InProgress && !run.only_specifies();
+    let why = "a human moved the note to `planned` to have it done anew";
+    again.then(|| stop(view, run, RunEnd::Stopped, why))
 }
 
 fn note_move(run: &RunState, at: Status) -> Next {

@@ -19,7 +19,7 @@ pub(super) fn next(snapshot: &Snapshot, view: &FeatureView, run: &RunState) -> N
         return Next::ask(
             "no pull request yet",
             "the note was moved to `review` before its run had a pull request",
-            "move the note back to `in_progress` to go on, or to `planned` to stop",
+            "move the note back to `in_progress` to go on, to `new` to stop, or to `planned` to begin anew",
         );
     };
     let Some(seen) = &view.pull_request else {
@@ -42,7 +42,7 @@ pub(super) fn next(snapshot: &Snapshot, view: &FeatureView, run: &RunState) -> N
         return Next::ask(
             "pull request closed",
             format!("{pr} was closed without a merge"),
-            "open it again, or move the note to `dropped` or back to `planned`",
+            "open it again, or move the note to `dropped`, or to `planned` to have it done anew",
         );
     }
     if !seen.comments.is_empty() {

@@ -115,11 +115,11 @@ fn a_note_moved_and_renamed_while_nothing_ran_keeps_its_run() {
     world.request(Status::Planned, "FR-001");
     world.work();
     let from = world.root().join(world.path("FR-001"));
-    let to = world.root().join(folder(Status::Planned)).join("FR-001 Say hello.md");
+    let to = world.root().join(folder(Status::New)).join("FR-001 Say hello.md");
     std::fs::rename(from, to).unwrap();
     world.work();
-    assert_eq!(world.path("FR-001"), "10_features/03_planned/FR-001 Say hello.md");
-    assert_eq!(world.property("FR-001", "status").unwrap(), "planned");
+    assert_eq!(world.path("FR-001"), "10_features/02_new/FR-001 Say hello.md");
+    assert_eq!(world.property("FR-001", "status").unwrap(), "new");
     assert_eq!(ends(&world, "FR-001/1"), [RunEnd::Stopped]);
     assert_eq!(git(world.root(), &["status", "--short"]), "");
 }
@@ -208,4 +208,113 @@ fn a_new_note_without_an_id_gets_one_and_an_idea_is_left_alone() {
     world.work();
     assert!(world.read("10_features/02_new/Louder.md").contains("id: FR-008"));
     assert_eq!(world.read("10_features/01_ideas/Someday.md"), "no front matter at all\n");
+}
+
+#[test]
+fn a_reviewed_note_moved_to_planned_is_done_again_from_the_start() {
+    let world = World::new(&Talk::greeting());
+    world.request(Status::Planned, "FR-001");
+    world.work();
+    let first = world.pull_request();
+    world.drag("FR-001", Status::Planned);
+    world.work();
+    assert_eq!(ends(&world, "FR-001/1"), [RunEnd::Stopped]);
+    assert!(world.read(&first).contains("state: closed"));
+    assert_eq!(world.property("FR-001", "run").unwrap(), "FR-001/2");
+    assert_eq!(world.status("FR-001"), Status::Review);
+    assert_eq!(world.steps("FR-001/2"), ["code/1", "gates/1", "review/1"]);
+    assert_eq!(git(&world.target(), &["show", &format!("{BRANCH}:greeting.txt")]), GREETING, "kept");
+    assert_eq!(git(world.root(), &["status", "--short"]), "");
+}
+
+/// The move stands in HEAD and in the work tree alike; only the journal tells that it happened.
+#[test]
+fn a_move_committed_elsewhere_while_nothing_ran_stops_the_run() {
+    for (to, end) in [(Status::Dropped, RunEnd::Dropped), (Status::New, RunEnd::Stopped)] {
+        let world = World::new(&Talk::greeting());
+        world.request(Status::Planned, "FR-001");
+        world.work();
+        world.drag("FR-001", to);
+        world.set(&world.path("FR-001"), "status", PropertyValue::Text(to.slug().into()));
+        world.save("moved on the phone");
+        world.work();
+        assert_eq!(ends(&world, "FR-001/1"), [end], "{to}");
+        assert_eq!(world.status("FR-001"), to);
+        assert!(world.read(&world.pull_request()).contains("state: closed"));
+        assert_eq!(git(world.root(), &["status", "--short"]), "");
+    }
+}
+
+#[test]
+fn a_note_deleted_under_a_step_stops_the_step_and_restored_it_goes_on() {
+    let world = World::new(&Talk::greeting());
+    let note = "---\npath: ../target\ngates:\n  - \"test: tail -f /dev/null\"\n---\n";
+    world.put("00_system/repos/target.md", note);
+    world.request(Status::Planned, "FR-001");
+    let hand = world.hand();
+    world.when_started("gates/1", move || std::fs::remove_file(hand.find("FR-001")).unwrap());
+    world.work();
+    assert!(
+        world.problems().iter().any(|problem| problem.contains("its note is gone")),
+        "{:?}",
+        world.problems()
+    );
+    assert_eq!(ends(&world, "FR-001/1"), [], "nothing was decided about it");
+    assert!(
+        !git(world.root(), &["log", "--format=%s"]).contains("delete"),
+        "the deletion is the human's to commit"
+    );
+    let before = world.log().len();
+    world.work();
+    assert_eq!(world.log().len(), before, "it stays gone");
+
+    world.put("00_system/repos/target.md", &note.replace("tail -f /dev/null", "sh check.sh"));
+    git(world.root(), &["checkout", "-q", "--", "10_features"]);
+    world.work();
+    assert_eq!(world.status("FR-001"), Status::Review);
+    assert_eq!(world.property("FR-001", "run").unwrap(), "FR-001/1");
+}
+
+#[test]
+fn a_duplicated_note_stops_both_until_one_goes_and_touches_neither_text() {
+    let world = World::new(&Talk::greeting());
+    world.request(Status::Planned, "FR-001");
+    world.request(Status::Planned, "FR-002");
+    // As a file manager copies it, while nothing runs.
+    let text = world.note("FR-001");
+    world.put("10_features/01_ideas/FR-001 Greet copy.md", &text.replace("status: planned", "status: ideas"));
+    world.work();
+    assert_eq!(world.status("FR-002"), Status::Review, "everything else goes on");
+    assert!(!world.root().join("60_runs/FR-001").exists());
+    for path in ["10_features/03_planned/FR-001 Greet.md", "10_features/01_ideas/FR-001 Greet copy.md"] {
+        let now = world.read(path);
+        assert!(now.contains("id FR-001 is used twice") && now.contains("The program greets."), "{now}");
+    }
+    std::fs::remove_file(world.root().join("10_features/01_ideas/FR-001 Greet copy.md")).unwrap();
+    world.work();
+    assert_eq!(world.status("FR-001"), Status::Review);
+    assert_eq!(world.waiting_on("FR-001"), "merge", "the question about the id is gone");
+}
+
+/// The id is the identity: under another one it is another request, and under the old one the old run goes on.
+#[test]
+fn a_renamed_id_is_another_request_and_its_return_is_the_old_one() {
+    let world = World::new(&Talk::greeting());
+    world.request(Status::Planned, "FR-001");
+    world.work();
+    let path = world.path("FR-001");
+    world.set(&path, "id", PropertyValue::Text("FR-009".into()));
+    world.work();
+    assert_eq!(world.status("FR-001"), Status::Review, "the file keeps its name and place");
+    assert_eq!(ends(&world, "FR-001/1"), []);
+    assert!(!world.root().join("60_runs/FR-009").exists());
+    assert_eq!(world.wait("FR-001"), None);
+
+    world.set(&path, "id", PropertyValue::Text("FR-001".into()));
+    world.work();
+    assert_eq!(world.waiting_on("FR-001"), "merge");
+    world.drag("FR-001", Status::Done);
+    world.work();
+    assert_eq!(ends(&world, "FR-001/1"), [RunEnd::Merged]);
+    assert_eq!(world.status("FR-001"), Status::Done);
 }
