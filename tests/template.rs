@@ -262,24 +262,90 @@ fn the_base_has_the_three_views_and_names_only_known_properties() {
     assert!(!known("note.no_such_property") && !known("status"));
 }
 
+/// JSON Canvas 1.0 as its specification has it (jsoncanvas.org/spec/1.0).
+fn json_canvas() -> jsonschema::Validator {
+    let schema = serde_json::json!({
+        "type": "object",
+        "properties": {
+            "nodes": {"type": "array", "items": {"$ref": "#/$defs/node"}},
+            "edges": {"type": "array", "items": {"$ref": "#/$defs/edge"}}
+        },
+        "$defs": {
+            "color": {"type": "string", "pattern": "^([1-6]|#[0-9a-fA-F]{6})$"},
+            "side": {"enum": ["top", "right", "bottom", "left"]},
+            "end": {"enum": ["none", "arrow"]},
+            "node": {
+                "type": "object",
+                "required": ["id", "type", "x", "y", "width", "height"],
+                "properties": {
+                    "id": {"type": "string"},
+                    "type": {"enum": ["text", "file", "link", "group"]},
+                    "x": {"type": "integer"},
+                    "y": {"type": "integer"},
+                    "width": {"type": "integer"},
+                    "height": {"type": "integer"},
+                    "color": {"$ref": "#/$defs/color"},
+                    "text": {"type": "string"},
+                    "file": {"type": "string"},
+                    "subpath": {"type": "string", "pattern": "^#"},
+                    "url": {"type": "string"},
+                    "label": {"type": "string"},
+                    "background": {"type": "string"},
+                    "backgroundStyle": {"enum": ["cover", "ratio", "repeat"]}
+                },
+                "oneOf": [
+                    {"properties": {"type": {"const": "text"}}, "required": ["text"]},
+                    {"properties": {"type": {"const": "file"}}, "required": ["file"]},
+                    {"properties": {"type": {"const": "link"}}, "required": ["url"]},
+                    {"properties": {"type": {"const": "group"}}}
+                ]
+            },
+            "edge": {
+                "type": "object",
+                "required": ["id", "fromNode", "toNode"],
+                "properties": {
+                    "id": {"type": "string"},
+                    "fromNode": {"type": "string"},
+                    "fromSide": {"$ref": "#/$defs/side"},
+                    "fromEnd": {"$ref": "#/$defs/end"},
+                    "toNode": {"type": "string"},
+                    "toSide": {"$ref": "#/$defs/side"},
+                    "toEnd": {"$ref": "#/$defs/end"},
+                    "color": {"$ref": "#/$defs/color"},
+                    "label": {"type": "string"}
+                }
+            }
+        }
+    });
+    jsonschema::validator_for(&schema).unwrap()
+}
+
 #[test]
 fn the_canvas_is_json_canvas_1_0() {
+    let schema = json_canvas();
     let canvas: Value = serde_json::from_str(&read("00_system/pipeline.canvas")).unwrap();
+    let errors: Vec<String> =
+        schema.iter_errors(&canvas).map(|error| format!("{}: {error}", error.instance_path())).collect();
+    assert_eq!(errors, Vec::<String>::new());
+    for (place, bad) in [
+        ("/nodes/0/x", serde_json::json!(0.5)),
+        ("/nodes/0/text", Value::Null),
+        ("/nodes/0/type", "note".into()),
+        ("/nodes/0/color", "7".into()),
+        ("/edges/0/fromSide", "middle".into()),
+        ("/edges/0/toNode", Value::Null),
+    ] {
+        let mut broken = canvas.clone();
+        *broken.pointer_mut(place).unwrap() = bad;
+        assert!(!schema.is_valid(&broken), "{place}");
+    }
+
     let mut ids = BTreeSet::new();
     for node in canvas["nodes"].as_array().unwrap() {
         assert!(ids.insert(node["id"].as_str().unwrap()), "ids are unique");
-        for number in ["x", "y", "width", "height"] {
-            assert!(node[number].is_i64(), "{node}");
+        if let Some(file) = node["file"].as_str() {
+            assert!(files().iter().any(|path| path == file), "{node}");
         }
-        match node["type"].as_str().unwrap() {
-            "text" => assert!(node["text"].is_string()),
-            "file" => assert!(files().iter().any(|path| path == node["file"].as_str().unwrap()), "{node}"),
-            other => panic!("node type {other}"),
-        }
-        assert!(
-            node.get("color")
-                .is_none_or(|color| { ["1", "2", "3", "4", "5", "6"].contains(&color.as_str().unwrap()) })
-        );
     }
     let mut edges = BTreeSet::new();
     for edge in canvas["edges"].as_array().unwrap() {
@@ -287,8 +353,50 @@ fn the_canvas_is_json_canvas_1_0() {
         for end in ["fromNode", "toNode"] {
             assert!(ids.contains(edge[end].as_str().unwrap()), "{edge}");
         }
-        for side in ["fromSide", "toSide"] {
-            assert!(["top", "right", "bottom", "left"].contains(&edge[side].as_str().unwrap()), "{edge}");
+    }
+}
+
+/// The workflow of the template: it parses, says what it may, and neither starts itself nor trusts a pull request.
+#[test]
+fn the_workflow_validates_pull_requests_and_syncs_with_the_least_rights() {
+    let path = ".github/workflows/ado-vault.yml";
+    let text = read(path);
+    let flow: Value = serde_yaml::from_str(&text).unwrap_or_else(|error| panic!("{path}: {error}"));
+    let docs = std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/ci.md")).unwrap();
+    assert!(docs.contains(&format!("```yaml\n{text}```")), "docs/ci.md shows {path}");
+
+    let on = flow["on"].as_object().unwrap();
+    assert_eq!(on.keys().collect::<Vec<_>>(), ["pull_request", "push", "schedule", "workflow_dispatch"]);
+    let cron = on["schedule"][0]["cron"].as_str().unwrap();
+    assert_eq!(cron.split(' ').count(), 5, "{cron}");
+    // One at a time, and a push is never cut off.
+    assert!(flow["concurrency"]["group"].as_str().unwrap().contains("github.ref"));
+    let cut_off = flow["concurrency"]["cancel-in-progress"].as_str().unwrap();
+    assert_eq!(cut_off, "${{ github.event_name == 'pull_request' }}");
+    // The least rights, and more for the one job that pushes.
+    assert_eq!(flow["permissions"], serde_json::json!({"contents": "read"}));
+    let (validate, sync) = (&flow["jobs"]["validate"], &flow["jobs"]["sync"]);
+    assert_eq!(sync["permissions"], serde_json::json!({"contents": "write"}));
+    assert_eq!(validate.get("permissions"), None);
+    assert_eq!(validate["if"], "github.event_name == 'pull_request'");
+    assert_eq!(validate["steps"][0]["with"]["persist-credentials"], false);
+    let when = sync["if"].as_str().unwrap();
+    for part in [
+        "event_name != 'pull_request'",
+        "default_branch",
+        "!= 'github-actions[bot]'",
+        "!= 'ado-vault@localhost'",
+    ] {
+        assert!(when.contains(part), "{part}: {when}");
+    }
+    for (job, command) in [(validate, "ado-vault sync --check"), (sync, "ado-vault sync")] {
+        assert!(job["timeout-minutes"].is_u64());
+        let steps = job["steps"].as_array().unwrap();
+        assert_eq!(steps.last().unwrap()["run"], command);
+        for step in steps {
+            assert!(step["run"].is_string() != step["uses"].is_string(), "{step}");
+            // Text of an event in a command would be run.
+            assert!(!step["run"].as_str().unwrap_or_default().contains("${{"), "{step}");
         }
     }
 }

@@ -1,5 +1,6 @@
 //! The command line: arguments in, reports out. One file a command; nothing here decides anything about features.
 
+mod actions;
 mod approve;
 mod args;
 mod check;

@@ -1,11 +1,14 @@
 //! `ado-vault sync`: one reconcile without agents, for CI.
 
 use std::sync::Arc;
+use std::thread::sleep;
+use std::time::{Duration, SystemTime};
 
 use clap::Args;
 use serde::Serialize;
 use similar::TextDiff;
 
+use super::actions::Job;
 use super::args::{Format, Global};
 use super::session::{Work, open_vault, options, work};
 use super::{Exit, Failure, output};
@@ -28,29 +31,43 @@ pub struct SyncArgs {
     pub no_push: bool,
 }
 
-/// Times a rejected push is tried again after another pull.
-const PUSH_TRIES: u32 = 3;
+/// Times a push is tried, each after another pull. With the pauses between them they take at most a few seconds, besides
+/// what the remote takes.
+const PUSH_TRIES: u32 = 6;
+/// The first pause; each further one is up to twice as long.
+const PAUSE: Duration = Duration::from_millis(100);
 
 pub fn run(global: &Global, args: &SyncArgs) -> Result<Exit, Failure> {
     let vault = open_vault(global)?;
     if args.check {
         return check(global, &vault);
     }
+    let history = History::open(&vault)?;
+    history.repair(&VaultLock::acquire(&vault)?)?;
+    if let Some(why) = history.blocked() {
+        return Err(Failure::errors(why));
+    }
     let remote = see(&vault, &[])?.observation.snapshot.config.settings.sync_remote
         && History::open(&vault)?.has_remote()?;
+    let before = History::open(&vault)?.head_commit()?;
     keep_books(&vault)?;
     if remote && pull(&vault)? == Pulled::Updated {
         keep_books(&vault)?;
     }
     let pushed = if remote && !args.no_push { push(&vault)? } else { "not pushed" };
     let problems = problems(&vault)?;
+    let job = Job::of_environment();
     if global.format == Format::Json {
         output::json(&serde_json::json!({ "pushed": pushed, "problems": problems }))?;
     } else {
-        for problem in &problems {
-            output::line(problem);
-        }
+        print_problems(&vault, job.as_ref(), &problems)?;
         output::say(format!("synced, {pushed}"));
+    }
+    if let Some(job) = &job {
+        let done =
+            before.as_ref().map_or(Ok(vec![]), |before| History::open(&vault)?.subjects_since(before))?;
+        let heading = if done.is_empty() { "The vault is in order" } else { "The vault was put in order" };
+        job.summarise(&format!("{heading}, {pushed}"), &done, "", &problems)?;
     }
     Ok(if problems.iter().any(Diagnostic::is_error) { Exit::Errors } else { Exit::Done })
 }
@@ -84,18 +101,24 @@ fn check(global: &Global, vault: &Vault) -> Result<Exit, Failure> {
         changes: seen.rewrites(vault)?.iter().map(NoteDiff::of).collect(),
         problems: problems(vault)?,
     };
+    let job = Job::of_environment();
+    let diff: String = report.changes.iter().map(|change| change.diff.as_str()).collect();
     if global.format == Format::Json {
         output::json(&report)?;
     } else {
-        for line in &report.would {
-            output::line(line);
+        let lines = report.would.iter().map(String::as_str).chain(diff.lines()).map(str::to_owned);
+        match &job {
+            Some(job) => job.print_quoted(lines),
+            None => lines.for_each(output::line),
         }
-        for change in &report.changes {
-            output::line(change.diff.trim_end());
-        }
-        for problem in &report.problems {
-            output::line(problem);
-        }
+        print_problems(vault, job.as_ref(), &report.problems)?;
+    }
+    if let Some(job) = &job {
+        let heading = match report.would.len() + report.changes.len() {
+            0 => "The vault is in order".to_owned(),
+            _ => format!("`sync` would change {} notes", report.changes.len()),
+        };
+        job.summarise(&heading, &report.would, &diff, &report.problems)?;
     }
     let would = !report.would.is_empty() || !report.changes.is_empty();
     let clean = !would && !report.problems.iter().any(Diagnostic::is_error);
@@ -113,6 +136,15 @@ impl NoteDiff {
         }
         Self { path: path.clone(), to: to.clone(), diff }
     }
+}
+
+/// What is wrong: marked on the files in a job of GitHub Actions, in lines elsewhere.
+fn print_problems(vault: &Vault, job: Option<&Job>, problems: &[Diagnostic]) -> Result<(), Failure> {
+    match job {
+        Some(job) => job.annotate(problems, History::open(vault)?.folder()),
+        None => problems.iter().for_each(output::line),
+    }
+    Ok(())
 }
 
 fn problems(vault: &Vault) -> Result<Vec<Diagnostic>, Failure> {
@@ -137,13 +169,14 @@ fn pull(vault: &Vault) -> Result<Pulled, Failure> {
 }
 
 fn push(vault: &Vault) -> Result<&'static str, Failure> {
-    for _ in 0..PUSH_TRIES {
+    for tried in 0..PUSH_TRIES {
         match History::open(vault)?.push(None)? {
             Pushed::NoRemote => return Ok("no remote"),
             Pushed::UpToDate => return Ok("nothing to push"),
             Pushed::Pushed => return Ok("pushed"),
             Pushed::Rejected(why) => {
                 tracing::info!(%why, "push rejected, pulling again");
+                sleep(pause(tried));
                 pull(vault)?;
             }
         }
@@ -151,4 +184,12 @@ fn push(vault: &Vault) -> Result<&'static str, Failure> {
     Err(Failure::errors(format!(
         "the remote rejected {PUSH_TRIES} pushes; pull by hand and look at its rules"
     )))
+}
+
+/// How long to wait after a rejected push: doubling, and not the same on two machines that were rejected together.
+fn pause(tried: u32) -> Duration {
+    let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+    let spread = u64::from(now.subsec_micros() ^ std::process::id()) % 1_000;
+    let longest = u64::try_from(PAUSE.as_millis()).unwrap_or(u64::MAX) << tried.min(5);
+    Duration::from_millis(longest / 2 + longest * spread / 2_000)
 }

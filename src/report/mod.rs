@@ -1,5 +1,6 @@
 //! What people look at: everything here is derived from domain values and can be thrown away and made again.
 
+mod annotation;
 mod check;
 mod history;
 pub mod render;
@@ -7,6 +8,7 @@ mod status;
 mod step;
 mod why;
 
+pub use annotation::annotation;
 pub use check::{Source, check};
 pub use history::{LogLine, log};
 pub use status::{Holder, StatusReport, StatusRow, status};

@@ -1,5 +1,6 @@
 //! The program as people meet it: the real binary, real vaults and repositories, its output and exit codes.
 
+mod beside;
 mod demo;
 mod look;
 mod reference;

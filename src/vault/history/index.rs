@@ -97,15 +97,17 @@ impl History {
         place::replace_unsynced(&self.debt_path()?, &json)
     }
 
-    /// Clears what a killed process of ours left in the repository, its locks first, and settles what is owed to the
-    /// index. A process that only looks must not do this: what it sees owed may be a commit that is just being made.
+    /// Clears what a killed process of ours left in the repository, its locks first, takes back its rebase, and settles
+    /// what is owed to the index. A process that only looks must not do this: what it sees owed may be a commit that is
+    /// just being made.
     pub fn repair(&self, _lock: &VaultLock) -> Result<(), VaultError> {
         if self.held().is_some() {
             // What is owed now is owed by this process, and soon settled.
             return Ok(());
         }
-        let repository = self.repository()?;
         self.clear_own_locks()?;
+        self.take_back_own_rebase()?;
+        let repository = self.repository()?;
         self.settle_index(&repository, &[]);
         if self.index_debt()?.is_empty() { self.clear_own_files() } else { Ok(()) }
     }

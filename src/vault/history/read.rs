@@ -3,12 +3,12 @@
 use std::collections::HashMap;
 use std::sync::{Arc, PoisonError};
 
-use git2::{ObjectType, Oid, Repository, Signature, Sort, TreeWalkMode, TreeWalkResult};
+use git2::{ErrorCode, ObjectType, Oid, Repository, Signature, Sort, TreeWalkMode, TreeWalkResult};
 
 use super::super::VaultError;
 use super::commit::{OWN_MAIL, human};
 use super::repository::{History, entry_at};
-use crate::domain::{NotePath, without_number};
+use crate::domain::{GitId, NotePath, without_number};
 use crate::note;
 
 /// A text by the name that git has for it: texts with the same name are the same.
@@ -85,6 +85,34 @@ impl History {
             NotePath::new(path.strip_prefix(&self.prefix)?).ok()
         });
         Ok(paths.collect())
+    }
+
+    /// The last commit; `None` before the first.
+    pub fn head_commit(&self) -> Result<Option<GitId>, VaultError> {
+        match self.repository()?.refname_to_id("HEAD") {
+            Ok(commit) => Ok(Some(GitId(commit.to_string()))),
+            Err(error) if matches!(error.code(), ErrorCode::NotFound | ErrorCode::UnbornBranch) => Ok(None),
+            Err(error) => Err(VaultError::git("read HEAD", error)),
+        }
+    }
+
+    /// Subjects of the commits that ado-vault made since `before` on this branch, oldest first.
+    pub fn subjects_since(&self, before: &GitId) -> Result<Vec<String>, VaultError> {
+        let repository = self.repository()?;
+        let failed = |error| VaultError::git("read the last commits", error);
+        let mut walk = repository.revwalk().map_err(failed)?;
+        walk.set_sorting(Sort::TOPOLOGICAL | Sort::REVERSE).map_err(failed)?;
+        walk.push_head().map_err(failed)?;
+        walk.hide(Oid::from_str(before.as_str()).map_err(failed)?).map_err(failed)?;
+        let mut subjects = vec![];
+        for commit in walk {
+            let commit = repository.find_commit(commit.map_err(failed)?).map_err(failed)?;
+            if commit.author().email_bytes() == OWN_MAIL.as_bytes() {
+                let subject = commit.summary_bytes().unwrap_or_default();
+                subjects.push(note::plain(&String::from_utf8_lossy(subject)));
+            }
+        }
+        Ok(subjects)
     }
 
     /// The note's text at HEAD.

@@ -3,16 +3,20 @@
 //!
 //! Decides nothing about conflicts: a rebase that does not go through is taken back and reported.
 
+use std::fs;
+use std::path::PathBuf;
 use std::time::Duration;
 
 use git2::{Oid, Repository};
 
-use super::super::{VaultError, VaultLock};
+use super::super::lock::private_folder;
+use super::super::root::is_absent;
+use super::super::{VaultError, VaultLock, place};
 use super::commit::OWN_MAIL;
 use super::program::{Output, git, run};
 use super::repository::History;
 
-const NETWORK_LIMIT: Duration = Duration::from_secs(120);
+pub(super) const NETWORK_LIMIT: Duration = Duration::from_secs(120);
 
 /// What a pull did.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -86,7 +90,15 @@ impl History {
 
     /// Whether there is a remote to speak to.
     pub fn has_remote(&self) -> Result<bool, VaultError> {
-        Ok(self.place(&self.repository()?, None)?.is_some())
+        Ok(self.remote_name(&self.repository()?)?.is_some())
+    }
+
+    /// None on a detached HEAD: nothing is pulled or pushed there.
+    pub(super) fn remote_name(&self, repository: &Repository) -> Result<Option<String>, VaultError> {
+        if repository.head_detached().unwrap_or(false) {
+            return Ok(None);
+        }
+        Ok(self.place(repository, None)?.map(|place| place.remote))
     }
 
     /// Pushes the branch to `remote`, never by force.
@@ -107,7 +119,7 @@ impl History {
         let line = pushed.stdout.lines().find(|line| line.contains(&refspec)).unwrap_or_default();
         match line.chars().next() {
             Some('=') if pushed.status.success() => Ok(Pushed::UpToDate),
-            Some('!') if line.contains("rejected") && !line.contains("remote rejected") => {
+            Some('!') if was_overtaken(line, &pushed.stderr) => {
                 Ok(Pushed::Rejected(format!("the remote `{}` has newer commits", place.remote)))
             }
             _ if pushed.status.success() => Ok(Pushed::Pushed),
@@ -135,20 +147,53 @@ impl History {
         if self.repository()?.signature().is_err() {
             rebase.env("GIT_COMMITTER_NAME", "ado-vault").env("GIT_COMMITTER_EMAIL", OWN_MAIL);
         }
-        let rebased = run(rebase, "", NETWORK_LIMIT, action)?;
-        if rebased.status.success() {
+        let mark = self.rebase_mark()?;
+        fs::write(&mark, theirs.to_string()).map_err(|source| VaultError::io("write", &mark, source))?;
+        let rebased = run(rebase, "", NETWORK_LIMIT, action);
+        if rebased.as_ref().is_ok_and(|rebased| rebased.status.success()) {
+            place::remove(&mark)?;
             return Ok(Pulled::Updated);
         }
-        if self.unfinished(&self.repository()?).is_some() {
-            let mut abort = git(&self.work_dir);
-            abort.args(["rebase", "--abort"]);
-            run(abort, "", NETWORK_LIMIT, "take the rebase back")?;
-        }
+        self.take_back_own_rebase()?;
+        let rebased = rebased?;
         Err(VaultError::Program {
             action: action.to_owned(),
             output: rebased.stderr,
             remedy: "commit or stash what is uncommitted, then `git pull --rebase` by hand and resolve the conflicts",
         })
+    }
+
+    /// Takes back a rebase of ours that did not come to its end, also one that a crash cut off. One that the user began is
+    /// left alone.
+    pub(super) fn take_back_own_rebase(&self) -> Result<(), VaultError> {
+        let mark = self.rebase_mark()?;
+        let onto = match fs::read_to_string(&mark) {
+            Ok(onto) => onto,
+            Err(error) if is_absent(&error) => return Ok(()),
+            Err(source) => return Err(VaultError::io("read", &mark, source)),
+        };
+        let state = self.repository()?.path().join("rebase-merge");
+        let theirs = fs::read_to_string(state.join("onto")).unwrap_or_default();
+        if theirs.trim() == onto.trim() {
+            let action = "take the rebase back";
+            let mut abort = git(&self.work_dir);
+            abort.args(["rebase", "--abort"]);
+            let aborted = run(abort, "", NETWORK_LIMIT, action)?;
+            if !aborted.status.success() {
+                let remedy = "run `git rebase --abort` in the vault's repository";
+                return Err(VaultError::Program {
+                    action: action.to_owned(),
+                    output: aborted.stderr,
+                    remedy,
+                });
+            }
+        }
+        place::remove(&mark)
+    }
+
+    /// Says which rebase is ours while one is under way.
+    fn rebase_mark(&self) -> Result<PathBuf, VaultError> {
+        Ok(private_folder(&self.vault)?.join("rebasing"))
     }
 
     /// The remote to speak to, by name, and the branch.
@@ -183,7 +228,17 @@ impl History {
     }
 }
 
-fn unreachable_remote(action: String, output: &Output) -> VaultError {
+/// Whether somebody else's push came first: seen before anything was sent, or by the remote in the instant of the update.
+/// What its rules refuse is refused every time.
+fn was_overtaken(line: &str, stderr: &str) -> bool {
+    let in_the_instant = ["failed to update ref", "incorrect old value", "cannot lock ref"];
+    if line.contains("remote rejected") {
+        return in_the_instant.iter().any(|sign| line.contains(sign) || stderr.contains(sign));
+    }
+    line.contains("rejected")
+}
+
+pub(super) fn unreachable_remote(action: String, output: &Output) -> VaultError {
     VaultError::Program {
         action,
         output: output.stderr.clone(),

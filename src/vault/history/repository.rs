@@ -9,6 +9,7 @@ use git2::{ErrorCode, Oid, Repository, RepositoryState};
 use super::super::{Vault, VaultError};
 use super::read::CommittedFeatures;
 use crate::domain::NotePath;
+use crate::note;
 
 /// The vault's git history. Every call opens the repository anew, so that what other programs do to it is seen.
 #[derive(Debug)]
@@ -49,6 +50,16 @@ impl History {
                     root = vault.root().display()
                 ),
             },
+            _ if error.message().contains("extension") || error.message().contains("object format") => {
+                VaultError::Blocked {
+                    why: format!(
+                        "the git repository of `{}` is of a kind that cannot be written here ({}); the vault needs one as \
+                         plain `git init` makes it",
+                        vault.root().display(),
+                        note::plain(error.message())
+                    ),
+                }
+            }
             _ => VaultError::git(format!("open the repository of `{}`", vault.root().display()), error),
         })?;
         let work_dir = repository.workdir().ok_or_else(missing)?;
@@ -65,6 +76,11 @@ impl History {
             committed: Mutex::default(),
             held: Mutex::default(),
         })
+    }
+
+    /// The vault's folder within the repository, with a `/` at its end; empty when it is the root.
+    pub fn folder(&self) -> &str {
+        &self.prefix
     }
 
     /// Why no commit can be made now, and what to do; `None` when one can.
