@@ -165,6 +165,7 @@ fn snapshot(notes: usize) -> Snapshot {
             asked: false,
             edited_plan: None,
             last_author: String::new(),
+            claimed_by: None,
         })
         .collect();
     Snapshot {

@@ -13,6 +13,8 @@ mod brakes;
 mod budgets;
 #[path = "engine_behaviour/caps.rs"]
 mod caps;
+#[path = "engine_behaviour/machines.rs"]
+mod machines;
 #[path = "engine_behaviour/moves.rs"]
 mod moves;
 #[path = "engine_behaviour/parallel.rs"]

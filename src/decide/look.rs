@@ -7,7 +7,7 @@ use super::eligibility::{self, Gatekeeper};
 use super::intake::{self, FreeIds};
 use super::next::{Next, plain};
 use super::queue::{self, Slots};
-use super::{drift, moves};
+use super::{claims, drift, moves};
 use crate::domain::{Decision, DecisionKind, Feature, FeatureView, Plan, Snapshot, Status};
 
 /// What should happen next: at most one effect per feature, in the order of ids, notes without one last.
@@ -40,7 +40,7 @@ pub fn decide(snapshot: &Snapshot) -> Plan {
 
 /// The rules for a note that is readable, settled and has its id.
 fn judge(snapshot: &Snapshot, gatekeeper: &Gatekeeper, view: &FeatureView) -> Next {
-    if let Some(next) = moves::follow(snapshot, view) {
+    if let Some(next) = claims::held(view).or_else(|| moves::follow(snapshot, view)) {
         return next;
     }
     match view.feature.folder {

@@ -2,12 +2,13 @@
 //!
 //! `decide` turns a snapshot into a plan: at most one effect per feature, a reason for every effect and every wait.
 //! One file holds one rule: which notes can be acted on (`intake`), who wins between folder and `status` (`drift`),
-//! what a human's move means (`moves`), what may start (`eligibility`, `dependencies`, `queue`), how a run goes on
+//! which machine works (`claims`), what a human's move means (`moves`), what may start (`eligibility`, `dependencies`, `queue`), how a run goes on
 //! (`pipeline`, `steps`, `rounds`, `approvals`, `specifying`, `splitting`, `shepherd`) and what stops it (`brakes`). Knows no files,
 //! processes, clocks or randomness; time is a field of the snapshot.
 
 mod approvals;
 mod brakes;
+mod claims;
 mod complexity;
 mod dependencies;
 mod drift;

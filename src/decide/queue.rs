@@ -8,7 +8,7 @@ use jiff::Timestamp;
 
 use super::eligibility::is_chosen;
 use super::next::Next;
-use crate::domain::{Config, Effect, FeatureView, QueueClass, RepoName, RunId, Snapshot, Status};
+use crate::domain::{Config, Effect, FeatureView, QueueClass, RepoName, Snapshot, Status};
 
 /// Places that are taken. Every live run at work holds one, whatever it waits for, unless the command line leaves it out.
 pub(super) struct Slots {
@@ -55,7 +55,7 @@ pub(super) fn admit(snapshot: &Snapshot, mut slots: Slots, judged: &mut [(&Featu
     for (place, index) in ready.into_iter().enumerate() {
         let (view, next) = &mut judged[index];
         let Next::Ready { repo, reason } = &*next else { continue };
-        let Some(feature) = view.feature.id.clone() else { continue };
+        let Some(run) = view.current_run() else { continue };
         *next = match slots.full(&snapshot.config, repo) {
             Some(why) => Next::pause(
                 "slot",
@@ -64,10 +64,9 @@ pub(super) fn admit(snapshot: &Snapshot, mut slots: Slots, judged: &mut [(&Featu
             ),
             None => {
                 slots.take(repo);
-                let number = view.run().map_or(0, |run| run.id.number).saturating_add(1);
                 let effect = Effect::Start {
                     path: view.feature.path.clone(),
-                    run: RunId { feature, number },
+                    run,
                     repo: repo.clone(),
                     kind: view.feature.kind(),
                     from: view.feature.folder.unwrap_or(Status::Planned),

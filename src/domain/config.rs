@@ -52,7 +52,7 @@ pub struct Settings {
     pub sandbox: SandboxMode,
     /// Image with the toolchains, for `sandbox: container`; it must be on this machine already.
     pub sandbox_image: Option<String>,
-    /// Fetch and push the vault's own git remote during `sync`.
+    /// Fetch and push the vault's own git remote during `sync`, and claim runs there before they begin.
     pub sync_remote: bool,
 }
 

@@ -147,6 +147,30 @@ impl Effect {
         }
     }
 
+    /// The run that it begins or belongs to.
+    pub fn run(&self) -> Option<&RunId> {
+        match self {
+            Self::NoteMove { run, .. }
+            | Self::Start { run, .. }
+            | Self::Triage { run, .. }
+            | Self::Step { run, .. }
+            | Self::Cancel { run }
+            | Self::AdoptPlan { run, .. }
+            | Self::AskApproval { run, .. }
+            | Self::Approve { run, .. }
+            | Self::Brake { run, .. }
+            | Self::Resume { run, .. }
+            | Self::Split { run, .. }
+            | Self::Publish { run }
+            | Self::Merge { run }
+            | Self::Finish { run, .. }
+            | Self::End { run, .. } => Some(run),
+            Self::AssignId { .. } | Self::Align { .. } | Self::AdoptSpec { .. } | Self::Advance { .. } => {
+                None
+            }
+        }
+    }
+
     /// Whether it only keeps the books: no agent, no push, no merge. `sync` performs these alone.
     pub fn is_bookkeeping(&self) -> bool {
         matches!(

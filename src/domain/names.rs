@@ -1,4 +1,4 @@
-//! Names of registry notes (repositories, models, agents) and of policies: keys, never paths.
+//! Names of registry notes (repositories, models, agents), of policies and of machines: keys, never paths.
 
 use std::fmt;
 use std::str::FromStr;
@@ -34,7 +34,7 @@ macro_rules! registry_name {
                     Err(InvalidId {
                         kind: $kind,
                         text: text.to_owned(),
-                        expected: "the name of a note: letters, digits, spaces, `.`, `_`, `-`",
+                        expected: "a name of letters, digits, spaces, `.`, `_`, `-`",
                     })
                 }
             }
@@ -75,6 +75,12 @@ registry_name!(
     /// The stem of a note in `20_agents/`.
     AgentName,
     "agent name"
+);
+
+registry_name!(
+    /// A machine's clone of the vault, as claims name it: `build-3fa21c`.
+    MachineName,
+    "machine name"
 );
 
 #[cfg(test)]

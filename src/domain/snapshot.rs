@@ -5,7 +5,9 @@ use std::collections::BTreeMap;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use super::{Config, Feature, FeatureId, PullRequestView, RunState, Shared, Spent, Status, StepKey};
+use super::{
+    Config, Feature, FeatureId, MachineName, PullRequestView, RunId, RunState, Shared, Spent, Status, StepKey,
+};
 
 /// A feature as the last commit of the vault has it: what a human's change is compared with.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -37,6 +39,8 @@ pub struct FeatureView {
     /// Who of the people last changed the note, as far as the vault's history tells: `Name <mail>`; empty where nobody
     /// asks for it.
     pub last_author: String,
+    /// The other machine that has claimed the current run, as far as this one heard.
+    pub claimed_by: Option<MachineName>,
 }
 
 impl FeatureView {
@@ -47,6 +51,15 @@ impl FeatureView {
     /// The last run unless it ended.
     pub fn live_run(&self) -> Option<&RunState> {
         self.run().filter(|run| run.ended.is_none())
+    }
+
+    /// The run that is live, else the one that would begin next; `None` for a note without an id.
+    pub fn current_run(&self) -> Option<RunId> {
+        let feature = self.feature.id.clone()?;
+        Some(match self.run() {
+            Some(run) if run.ended.is_none() => run.id.clone(),
+            last => RunId { feature, number: last.map_or(0, |run| run.id.number).saturating_add(1) },
+        })
     }
 
     /// Spent on this feature in its whole life.

@@ -22,6 +22,12 @@ pub enum EngineError {
     /// The vault's git repository cannot take a commit now.
     #[error("the vault's history cannot be written: {0}")]
     HistoryBlocked(String),
+    /// Another machine may be at work on it.
+    #[error(
+        "cannot claim {run} for this machine, so its work does not begin; where no other machine works on this vault, set \
+         `sync_remote: false` in `00_system/Settings.md`"
+    )]
+    NotClaimed { run: String, source: VaultError },
     /// A run that the journals do not have.
     #[error("run `{0}` is not in the journals")]
     NoSuchRun(String),
@@ -46,7 +52,7 @@ impl EngineError {
         match self {
             Self::Workspace(error) => error.retry(),
             Self::Forge(error) => error.retry(),
-            Self::HistoryBlocked(_) | Self::Vault(_) | Self::Task(_) => true,
+            Self::HistoryBlocked(_) | Self::Vault(_) | Self::Task(_) | Self::NotClaimed { .. } => true,
             _ => false,
         }
     }

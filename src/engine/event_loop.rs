@@ -101,7 +101,9 @@ pub struct Engine {
     pub(super) failures: BTreeMap<String, Failure>,
     /// Problems of configuration notes that were said.
     problems: BTreeSet<String>,
-    books_only: bool,
+    pub(super) books_only: bool,
+    /// Runs that are this machine's, or nobody else can have.
+    pub(super) claimed: BTreeSet<RunId>,
     /// Whether a note was still being typed at the last look.
     settling: bool,
     _lock: WatchLock,
@@ -159,6 +161,7 @@ impl Engine {
             failures: BTreeMap::new(),
             problems: BTreeSet::new(),
             books_only: false,
+            claimed: BTreeSet::new(),
             settling: false,
             _lock: lock,
         };
@@ -180,6 +183,7 @@ impl Engine {
 
     /// Works until nothing is left to do without a human.
     pub async fn run(&mut self, stop: &CancellationToken) -> Result<Outcome, EngineError> {
+        self.hear_of_claims().await?;
         loop {
             let plan = self.settle(stop).await?;
             if stop.is_cancelled() {
@@ -206,6 +210,7 @@ impl Engine {
         let settings = self.look()?.snapshot.config.settings;
         let debounce = Duration::from_millis(settings.debounce_ms);
         let poll = Duration::from_secs(settings.poll_seconds.max(1));
+        self.hear_of_claims().await?;
         let (_watch, mut looks) = Watch::start(&self.vault, debounce, poll)?;
         loop {
             let plan = self.settle(stop).await?;

@@ -19,6 +19,10 @@ impl Engine {
         let untouchable = |diagnostic: &crate::domain::Diagnostic| {
             diagnostic.is_error() && NEVER_WRITE.contains(&diagnostic.code.as_str())
         };
+        // What another machine's run waits for, that machine says.
+        if view.claimed_by.is_some() && !view.asked {
+            return Ok(false);
+        }
         if view.settling || view.feature.diagnostics.iter().any(untouchable) {
             return Ok(false);
         }

@@ -4,6 +4,7 @@
 
 mod book;
 mod boxes;
+mod claim;
 mod committed;
 mod config;
 mod error;

@@ -11,11 +11,11 @@ use super::book::date_of;
 use super::committed::{Before, Matched, Matcher};
 use super::{ConfigReader, EngineError, RunBook};
 use crate::domain::{
-    Config, ContentHash, Diagnostic, Feature, FeatureId, FeatureView, NotePath, PullRequestView, RepoName,
-    Repository, RunId, RunState, Shared, Snapshot, Status, StepKey,
+    Config, ContentHash, Diagnostic, Feature, FeatureId, FeatureView, MachineName, NotePath, PullRequestView,
+    RepoName, Repository, RunId, RunState, Shared, Snapshot, Status, StepKey,
 };
 use crate::note;
-use crate::vault::{Folders, History, Scan, ScannedNote, Scanner, TextId, Vault};
+use crate::vault::{Folders, History, Scan, ScannedNote, Scanner, TextId, Vault, machine};
 use crate::workspace::Workspace;
 
 /// What this process knows beyond the vault.
@@ -54,6 +54,12 @@ impl Observation {
     /// Where the last commit has notes of this id that are gone from there on disk: moved or deleted by a human.
     pub fn left_behind(&self, id: &FeatureId) -> &[NotePath] {
         self.left_behind.get(id).map_or(&[], Vec::as_slice)
+    }
+
+    /// What the journals said of a run.
+    pub(super) fn state_of(&self, run: &RunId) -> Option<&RunState> {
+        let runs = &self.feature(&run.feature)?.runs;
+        runs.iter().find(|state| state.id == *run).map(|state| &**state)
     }
 
     /// Puts fresh views of pull requests in the place of those that the look began with.
@@ -114,6 +120,7 @@ impl Observer {
         let parsed: Vec<&Parsed> = notes.iter().map(|(_, parsed)| *parsed).collect();
         let committed = history.committed_features()?;
         let Matched { befores, left_behind } = self.matcher.of(&parsed, &scan, &committed, history)?;
+        let claims = self.claims_of_others(&config, history)?;
         let mut features = Vec::with_capacity(notes.len());
         for ((scanned, parsed), before) in notes.iter().zip(befores) {
             features.push(view(
@@ -126,6 +133,11 @@ impl Observer {
                 &config,
                 now,
             )?);
+        }
+        if !claims.is_empty() {
+            for view in &mut features {
+                view.claimed_by = view.current_run().and_then(|run| claims.get(&run)).cloned();
+            }
         }
         let mut by_id = HashMap::with_capacity(features.len());
         for (at, view) in features.iter().enumerate() {
@@ -144,6 +156,20 @@ impl Observer {
             only: circumstances.only_asked.then(|| circumstances.asked.clone()),
         };
         Ok(Observation { snapshot, scan, folders, by_id, left_behind })
+    }
+
+    fn claims_of_others(
+        &self,
+        config: &Config,
+        history: &History,
+    ) -> Result<BTreeMap<RunId, MachineName>, EngineError> {
+        if !config.settings.sync_remote {
+            return Ok(BTreeMap::new());
+        }
+        let here = machine(&self.vault);
+        let mut claims = history.claims()?;
+        claims.retain(|_, machine| *machine != here);
+        Ok(claims)
     }
 
     /// Reads the notes that are new or other than at the last look, and forgets those that are gone.
@@ -279,6 +305,7 @@ fn view(
         asked: feature.id.as_ref().is_some_and(|id| circumstances.asked.contains(id)),
         edited_plan: run.and_then(|run| edited_plan(feature, run, &scanned.text)),
         last_author,
+        claimed_by: None,
         runs,
         feature: feature.clone(),
     })

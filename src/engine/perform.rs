@@ -21,6 +21,11 @@ impl Engine {
         decision: &Decision,
         effect: &Effect,
     ) -> Result<(), EngineError> {
+        if let Some(run) = effect.run()
+            && self.is_claimed_elsewhere(look, run).await?
+        {
+            return Ok(());
+        }
         match effect {
             Effect::AssignId { path, id } => self.assign_id(look, path, id),
             Effect::Align { path, status } => self.align(look, path, *status),

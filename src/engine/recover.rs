@@ -14,7 +14,8 @@ impl Engine {
     /// Brings every run that a crash left between intent and commit to a clean state.
     pub(super) fn recover(&mut self, look: &Observation) -> Result<(), EngineError> {
         for run in self.book.all() {
-            if look.feature(&run.id.feature).is_none() {
+            // A run of another machine is recovered there.
+            if look.feature(&run.id.feature).is_none_or(|view| view.claimed_by.is_some()) {
                 continue;
             }
             let uncommitted = self.uncommitted(&run)?;

@@ -24,7 +24,9 @@ mod watch;
 
 pub use error::{StoreError, VaultError};
 pub use folders::Folders;
-pub use history::{CommitMessage, CommittedFeatures, CommittedTexts, History, Pulled, Pushed, TextId};
+pub use history::{
+    Claimed, CommitMessage, CommittedFeatures, CommittedTexts, History, Pulled, Pushed, TextId, machine,
+};
 pub use journal::{Journal, all_runs, read_journal, runs_of, write_transcript};
 pub use kept::{Sweeper, sweep_kept};
 pub use lock::{VaultLock, WatchLock};

@@ -36,7 +36,7 @@ impl Listener for Ears {
 }
 
 pub struct World {
-    dir: tempfile::TempDir,
+    dir: Arc<tempfile::TempDir>,
     pub vault: Vault,
     pub ears: Arc<Ears>,
     pub no_sandbox: bool,
@@ -50,7 +50,8 @@ impl World {
         init(&root).unwrap();
         git(&root, &["config", "user.name", "Human"]);
         git(&root, &["config", "user.email", "human@example.org"]);
-        let world = Self { vault: Vault::open(&root).unwrap(), dir, ears: Arc::default(), no_sandbox: false };
+        let vault = Vault::open(&root).unwrap();
+        let world = Self { vault, dir: Arc::new(dir), ears: Arc::default(), no_sandbox: false };
         world.repository("target");
         world.put(
             "00_system/models/recorded.md",
@@ -65,6 +66,19 @@ impl World {
         world.set("30_policy/Gates.md", "detect", PropertyValue::Bool(false));
         world.save("set up");
         world
+    }
+
+    /// Another machine with a clone of the vault as it is committed, and a remote that both have.
+    pub fn other_machine(&self) -> Self {
+        let (origin, root) = (self.dir.path().join("origin.git"), self.dir.path().join("second"));
+        let (from, to) = (self.root().to_str().unwrap(), origin.to_str().unwrap());
+        git(self.dir.path(), &["clone", "-q", "--bare", from, to]);
+        git(self.root(), &["remote", "add", "origin", to]);
+        git(self.dir.path(), &["clone", "-q", to, root.to_str().unwrap()]);
+        git(&root, &["config", "user.name", "Other"]);
+        git(&root, &["config", "user.email", "other@example.org"]);
+        let vault = Vault::open(&root).unwrap();
+        Self { vault, dir: self.dir.clone(), ears: Arc::default(), no_sandbox: false }
     }
 
     /// Replaces the conversation.
@@ -218,21 +232,34 @@ impl World {
         self.try_work(&CancellationToken::new()).unwrap()
     }
 
+    /// The same as `run FR` does it: on this one alone.
+    pub fn work_on(&self, id: &str) -> Outcome {
+        self.work_with(self.options_for(&[id]), &CancellationToken::new()).unwrap()
+    }
+
     pub fn try_work(&self, stop: &CancellationToken) -> Result<Outcome, EngineError> {
+        self.work_with(self.options(), stop)
+    }
+
+    fn work_with(&self, options: Options, stop: &CancellationToken) -> Result<Outcome, EngineError> {
         let runtime =
             tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
         runtime.block_on(async {
-            let mut engine = Engine::open(&self.vault, self.options()).await?;
+            let mut engine = Engine::open(&self.vault, options).await?;
             let limit = std::time::Duration::from_secs(60);
             tokio::time::timeout(limit, engine.run(stop)).await.expect("it comes to an end")
         })
     }
 
     pub fn options(&self) -> Options {
+        self.options_for(&[])
+    }
+
+    fn options_for(&self, only: &[&str]) -> Options {
         Options {
             binary: PathBuf::from(env!("CARGO_BIN_EXE_ado-vault")),
             no_sandbox: self.no_sandbox,
-            only: vec![],
+            only: only.iter().map(|id| id.parse().unwrap()).collect(),
             listener: self.ears.clone(),
             what: "test",
         }

@@ -263,6 +263,7 @@ pub(crate) fn note(id: &str, status: Status) -> FeatureView {
         asked: false,
         edited_plan: None,
         last_author: "Ann <ann@example.org>".into(),
+        claimed_by: None,
     }
 }
 

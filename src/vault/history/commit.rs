@@ -214,7 +214,7 @@ pub(super) fn human(repository: &Repository) -> Result<Signature<'static>, Vault
     }
 }
 
-fn empty_tree(repository: &Repository) -> Result<Tree<'_>, git2::Error> {
+pub(super) fn empty_tree(repository: &Repository) -> Result<Tree<'_>, git2::Error> {
     let id = repository.treebuilder(None)?.write()?;
     repository.find_tree(id)
 }

@@ -4,6 +4,7 @@
 //! know which transition a commit stands for, and never touches the user's staged work.
 
 mod branch;
+mod claim;
 mod commit;
 mod git_lock;
 mod index;
@@ -15,6 +16,7 @@ mod repository;
 mod sign;
 mod splice;
 
+pub use claim::{Claimed, machine};
 pub use message::CommitMessage;
 pub use read::{CommittedFeatures, CommittedTexts, TextId};
 pub use remote::{Pulled, Pushed};
