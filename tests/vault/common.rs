@@ -88,7 +88,7 @@ pub fn git(folder: &Path, arguments: &[&str]) -> String {
         .env("GIT_TERMINAL_PROMPT", "0")
         .output()
         .unwrap();
-    let error = String::from_utf8_lossy(&output.stderr);
-    assert!(output.status.success(), "git {arguments:?}: {error}");
+    let said = [&output.stdout, &output.stderr].map(|text| String::from_utf8_lossy(text).into_owned());
+    assert!(output.status.success(), "git {arguments:?}: {}", said.concat());
     String::from_utf8(output.stdout).unwrap().trim_end().to_owned()
 }

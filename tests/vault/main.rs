@@ -1,8 +1,10 @@
 //! The vault room against real files, real git and real processes.
 
+mod claim;
 mod common;
 #[cfg(debug_assertions)]
 mod cut_off;
+mod git_states;
 mod history;
 mod human_edits;
 mod index;
