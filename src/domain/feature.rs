@@ -235,7 +235,7 @@ impl Feature {
     }
 
     /// Hash of what a human asked for: title, type and text. Ticked boxes and the status of rows do not count: ado sets
-    /// what is proven.
+    /// what is proven. Nor do line ends, which editors and git change by themselves.
     pub fn request_hash(&self) -> ContentHash {
         let mut asked = self.brief.clone();
         for mark in self.marks.iter().rev() {
@@ -243,7 +243,7 @@ impl Feature {
                 asked.replace_range(mark.clone(), "");
             }
         }
-        let unticked = asked.replace("[x] ", "[ ] ").replace("[X] ", "[ ] ");
+        let unticked = asked.replace("\r\n", "\n").replace("[x] ", "[ ] ").replace("[X] ", "[ ] ");
         ContentHash::of(format!("{}\0{}\0{unticked}", self.title, self.kind()))
     }
 }

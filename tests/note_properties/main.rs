@@ -1,6 +1,7 @@
 //! Front matter is edited without touching what a human wrote. Knows the note room's public face only.
 
 mod odd;
+mod spellings;
 
 use ado_vault::note::{EditError, PropertyValue, properties, set_property, split};
 use serde_json::{Map, Value};

@@ -278,10 +278,17 @@ fn note() -> impl Strategy<Value = Note> {
 
 fn value() -> impl Strategy<Value = Option<PropertyValue>> {
     let text = prop_oneof![
-        select(&["planned", "", " ", "a: b", "a #b", "[[FR-1]]", "@x", "- a", "yes", "1.10", "---", "a\nb", "..."][..])
-            .prop_map(str::to_owned),
-        select(&["12:30", "1_000", "0o17", "a\r\nb", "\u{85}", "x:", "'", "\"", "\\", "*", "&a", "!t", "%"][..])
-            .prop_map(str::to_owned),
+        select(
+            &[
+                "planned", "", " ", "a: b", "a #b", "[[FR-1]]", "@x", "- a", "yes", "1.10", "---", "a\nb",
+                "..."
+            ][..]
+        )
+        .prop_map(str::to_owned),
+        select(
+            &["12:30", "1_000", "0o17", "a\r\nb", "\u{85}", "x:", "'", "\"", "\\", "*", "&a", "!t", "%"][..]
+        )
+        .prop_map(str::to_owned),
         any::<String>(),
         "[ -~]{0,12}",
         "[#:\\-\\[\\]{},'\"a \t\n]{0,6}",

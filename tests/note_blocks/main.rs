@@ -1,5 +1,7 @@
 //! Managed blocks are written, refreshed and removed without touching what a human wrote around or in them.
 
+mod around;
+
 use ado_vault::domain::ContentHash;
 use ado_vault::note::{EditError, block_hash, blocks, set_block, without_blocks};
 
