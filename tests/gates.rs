@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use ado_vault::domain::{GateKind, GateResult, GateStatus, Severity};
+use ado_vault::domain::{GateKind, GateResult, GateStatus, SandboxProfile, Severity};
 use ado_vault::gates::{GateError, GateSpec, Parser, detect, run};
 use ado_vault::sandbox::{Limits, Sandbox, SandboxPolicy};
 use tokio_util::sync::CancellationToken;
@@ -32,7 +32,7 @@ fn policy(root: &Path) -> SandboxPolicy {
 }
 
 async fn gates(root: &Path, specs: &[GateSpec]) -> Vec<GateResult> {
-    run(&Sandbox::none(), &policy(root), root, specs, 20, &CancellationToken::new()).await.unwrap()
+    run(&Sandbox::none(), &policy(root), root, specs, 20, &CancellationToken::new()).await.unwrap().results
 }
 
 fn shell(name: &str, kind: GateKind, script: &str) -> GateSpec {
@@ -43,6 +43,7 @@ fn shell(name: &str, kind: GateKind, script: &str) -> GateSpec {
         cwd: PathBuf::new(),
         parser: Parser::Generic,
         timeout: Duration::from_secs(30),
+        sandbox: SandboxProfile::Worktree,
         env: BTreeMap::new(),
     }
 }

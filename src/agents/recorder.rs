@@ -3,6 +3,7 @@
 use async_trait::async_trait;
 
 use crate::domain::{AgentName, StepKey};
+use crate::sandbox::Refusal;
 
 /// One tool call as it happened. Texts are bounded, without control characters, and without secrets.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -11,6 +12,8 @@ pub struct ToolRecord {
     pub agent: AgentName,
     /// Name as the model gave it; `apply` for the blocks of an edit format without tool calls.
     pub tool: String,
+    /// Folder that it worked in, from the worktree's root; empty is the root.
+    pub folder: String,
     /// The arguments as JSON text.
     pub input: String,
     pub output: String,
@@ -25,4 +28,7 @@ pub struct ToolRecord {
 #[async_trait]
 pub trait ToolRecorder: Send + Sync {
     async fn tool(&self, call: ToolRecord);
+
+    /// Told of every host that a command asked for and did not get. `by` is an agent, a gate or `setup`.
+    async fn refused(&self, key: StepKey, by: &str, refusal: &Refusal);
 }

@@ -339,6 +339,7 @@ impl<'a> Talk<'a> {
             key: self.toolbox.job.request.key,
             agent: self.agent.name.clone(),
             tool: tool.to_owned(),
+            folder: String::new(),
             input: clean(input),
             output: clean(output),
             ok,

@@ -66,6 +66,16 @@ impl Worktree {
             .is_ok_and(|stat| FileType::from_raw_mode(stat.st_mode) == FileType::RegularFile)
     }
 
+    /// A folder beneath the root in its plain form, empty for the root itself. No link is followed.
+    pub(super) fn folder(&self, path: Option<&str>) -> Result<String, String> {
+        let path = folder_path(path)?;
+        if !path.is_empty() {
+            open_beneath(&self.folder, &path, OFlags::DIRECTORY | OFlags::RDONLY, Links::None)
+                .map_err(|errno| said(&path, errno))?;
+        }
+        Ok(path)
+    }
+
     /// Makes or replaces a file with its folders. The file appears whole or not at all, keeps its mode, and no link is
     /// followed on the way. A file that is a hard link elsewhere is replaced, not written through.
     pub(super) fn write(&self, path: &str, text: &str) -> Result<(), String> {
@@ -156,6 +166,14 @@ pub(super) fn relative(path: &str) -> Result<String, String> {
         return Err("the path is empty".into());
     }
     Ok(parts.join("/"))
+}
+
+/// The path of a folder in its plain form; the root is empty.
+pub(super) fn folder_path(folder: Option<&str>) -> Result<String, String> {
+    match folder.map(str::trim) {
+        None | Some("" | "." | "./" | "/") => Ok(String::new()),
+        Some(folder) => relative(folder),
+    }
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]

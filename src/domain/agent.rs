@@ -3,7 +3,7 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{AgentName, ContentHash, ModelName, Usd};
+use super::{AgentName, ContentHash, ModelName, SandboxProfile, Usd};
 
 /// What an agent is for. One note per role is needed; several may exist and a repository or tier picks one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
@@ -68,6 +68,10 @@ pub struct AgentConfig {
     /// Turns (model calls) before the agent is stopped.
     #[serde(default = "default_max_turns")]
     pub max_turns: u32,
+    /// `read-only`, `worktree`, or `worktree+network` and hosts; missing means what the role needs. A role that changes
+    /// nothing never writes, whatever stands here.
+    #[serde(default)]
+    pub sandbox: Option<SandboxProfile>,
     #[serde(default)]
     pub temperature: Option<f64>,
     /// Tera template.

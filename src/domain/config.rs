@@ -6,8 +6,8 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::{
-    AgentConfig, AgentName, Caps, Diagnostic, ForgeSettings, ModelConfig, ModelName, RepoName, Role, Routing,
-    Tier, Usd,
+    AgentConfig, AgentName, Caps, Diagnostic, ForgeSettings, HostRule, ModelConfig, ModelName, RepoName,
+    Role, Routing, Tier, Usd,
 };
 
 /// Front matter of `00_system/Settings.md`.
@@ -243,6 +243,22 @@ pub struct Repository {
     /// Gates as `kind: command` lines, such as `test: cargo test`; they replace the detected gate of the same kind.
     #[serde(default)]
     pub gates: Vec<String>,
+    /// Sandbox of gates as `kind: profile` lines, such as `test: worktree+network localhost:5432`; others have
+    /// `worktree`.
+    #[serde(default)]
+    pub gate_sandbox: Vec<String>,
+    /// Command that fetches and builds what every run begins with, before any agent works: the only one that reaches
+    /// `setup_hosts`. It runs once for each state of the lock files.
+    #[serde(default)]
+    pub setup: Option<String>,
+    /// Package registries that `setup` may reach.
+    #[serde(default)]
+    pub setup_hosts: Vec<HostRule>,
+    #[serde(default = "default_setup_timeout")]
+    pub setup_timeout_seconds: u64,
+    /// Folders that `setup` fills and runs begin with, each with a layer of its own; empty means the usual ones.
+    #[serde(default)]
+    pub caches: Vec<String>,
     /// Commands run in a fresh worktree.
     #[serde(default)]
     pub after_create: Option<String>,
@@ -280,6 +296,10 @@ fn default_branch() -> String {
 
 fn default_remote() -> String {
     "origin".into()
+}
+
+fn default_setup_timeout() -> u64 {
+    1800
 }
 
 fn default_hook_timeout() -> u64 {

@@ -77,6 +77,9 @@ pub enum Event {
         agent: AgentName,
         /// As the model named it, known or not.
         tool: String,
+        /// Folder that the call worked in, from the worktree's root; empty is the root.
+        #[serde(default)]
+        folder: String,
         /// Sanitised and bounded.
         input: String,
         /// Sanitised and bounded.
@@ -84,6 +87,16 @@ pub enum Event {
         ok: bool,
         exit_code: Option<i32>,
         millis: u64,
+    },
+    /// A command asked the sandbox's proxy for a host and did not get it.
+    NetworkRefused {
+        key: StepKey,
+        /// Agent, gate or `setup`.
+        by: String,
+        host: String,
+        port: u16,
+        reason: String,
+        times: u32,
     },
     /// An outside effect is about to be tried; `effect` is unique in the run: `push`, `pull-request`, `merge`,
     /// `move:planned:in_progress`.

@@ -170,7 +170,7 @@ impl RunState {
         let before = std::mem::replace(&mut self.last, record.at);
         self.last_seq = record.seq;
         match &record.event {
-            Event::Started { .. } | Event::ToolCalled { .. } => {}
+            Event::Started { .. } | Event::ToolCalled { .. } | Event::NetworkRefused { .. } => {}
             Event::Triaged { triage } => self.triage = Some(triage.clone()),
             Event::StepStarted { key, attempt } => {
                 self.parked = None;

@@ -9,12 +9,13 @@ use async_trait::async_trait;
 use jiff::{SignedDuration, Timestamp};
 use tokio_util::sync::CancellationToken;
 
+use super::setup;
 use crate::agents::{self, AgentAnswer, AgentError, AgentJob, AgentTools, ToolRecorder};
 use crate::domain::{ChangeSet, GateResult, GitId, Step, StepOutcome, StepRequest, StepResult};
 use crate::forge::{ForgeError, Forges};
 use crate::gates::{self, GateError};
 use crate::models::{self, Ledger, ModelError};
-use crate::sandbox::{Limits, Sandbox, SandboxPolicy};
+use crate::sandbox::{Sandbox, SandboxPolicy};
 use crate::workspace::{Workspace, WorkspaceError, Worktree, run_hook};
 
 /// What a step may call back to.
@@ -74,12 +75,15 @@ impl InProcess {
         self.hooks(request, &place, services).await?;
         let result = match request.key.step {
             Step::Gates => {
-                let policy = place.policy(request, false);
+                let policy = place.policy(request)?;
                 let root = place.worktree.path.as_path();
                 let specs = gates::resolve(&request.gates, &request.repository, root)?;
                 let context = request.gates.context_lines;
-                let mut gates =
-                    gates::run(&self.sandbox, &policy, root, &specs, context, &services.cancel).await?;
+                let ran = gates::run(&self.sandbox, &policy, root, &specs, context, &services.cancel).await?;
+                for (gate, refusal) in &ran.refused {
+                    services.recorder.refused(request.key, gate, refusal).await;
+                }
+                let mut gates = ran.results;
                 add_secrets_gate(&mut gates, &place.diff(request, SCANNED_BYTES).await?);
                 StepResult::Gated { gates }
             }
@@ -99,7 +103,13 @@ impl InProcess {
     ) -> Result<StepResult, StepError> {
         let router = models::chain(&request.models, Path::new(&request.vault), services.ledger.clone())?;
         let read_only = !request.agent.as_ref().is_some_and(|agent| agent.role.may_write());
-        let policy = place.policy(request, read_only);
+        let mut policy = place.policy(request)?;
+        if let Some(profile) = request.agent.as_ref().and_then(|agent| agent.sandbox.as_ref()) {
+            policy = policy.with_profile(profile);
+        }
+        if read_only {
+            policy = policy.read_only();
+        }
         let facts = place.facts().await?;
         let diff = place.diff(request, DIFF_BYTES).await?;
         let job = AgentJob {
@@ -139,6 +149,7 @@ impl InProcess {
         services: &StepServices,
     ) -> Result<(), StepError> {
         if !place.worktree.is_set_up() {
+            setup::prepare(&self.sandbox, &place.workspace, &place.worktree, request, services).await?;
             if let Some(command) = &request.repository.after_create {
                 self.hook(request, place, "after_create", command, services).await?;
             }
@@ -158,9 +169,10 @@ impl InProcess {
         command: &str,
         services: &StepServices,
     ) -> Result<(), StepError> {
-        let paths = place.workspace.protected_paths(&place.worktree);
-        let limit = Duration::from_secs(request.repository.hook_timeout_seconds);
-        Ok(run_hook(&self.sandbox, &place.worktree, &paths, name, command, limit, &services.cancel).await?)
+        let mut policy = place.policy(request)?;
+        policy.limits.wall = Duration::from_secs(request.repository.hook_timeout_seconds);
+        run_hook(&self.sandbox, &place.worktree, &policy, name, command, &services.cancel).await?;
+        Ok(())
     }
 }
 
@@ -220,30 +232,19 @@ impl Place {
         .await
     }
 
-    fn policy(&self, request: &StepRequest, read_only: bool) -> SandboxPolicy {
-        let paths = self.workspace.protected_paths(&self.worktree);
-        let mut read = paths.read;
-        read.extend(request.repository.read_paths.iter().map(PathBuf::from));
-        let write = if read_only {
-            read.extend(paths.write);
-            vec![]
-        } else {
-            paths.write
-        };
-        let limits = Limits { wall: Duration::from_secs(request.gates.timeout_seconds), ..Limits::default() };
-        SandboxPolicy {
-            write,
-            read,
-            protect: paths.protect,
-            limits,
-            env: passed_on(&request.repository.env),
-            ..Default::default()
-        }
+    /// What a command of this run may touch: the worktree, and what `setup` left for it.
+    fn policy(&self, request: &StepRequest) -> Result<SandboxPolicy, StepError> {
+        let wall = Duration::from_secs(request.gates.timeout_seconds);
+        let mut policy = self.workspace.protected_paths(&self.worktree).policy(wall);
+        policy.read.extend(request.repository.read_paths.iter().map(PathBuf::from));
+        policy.env = passed_on(&request.repository.env);
+        setup::grant(&self.worktree, &mut policy)?;
+        Ok(policy)
     }
 }
 
 /// The variables of ado-vault's own environment that the repository note passes on, where they are set.
-fn passed_on(names: &[String]) -> BTreeMap<String, String> {
+pub(super) fn passed_on(names: &[String]) -> BTreeMap<String, String> {
     names.iter().filter_map(|name| Some((name.clone(), std::env::var(name).ok()?))).collect()
 }
 
@@ -280,7 +281,7 @@ fn commit_message(request: &StepRequest, summary: &str) -> String {
 
 /// Why a step gave no result of its own.
 #[derive(Debug, thiserror::Error)]
-enum StepError {
+pub(super) enum StepError {
     #[error(transparent)]
     Workspace(#[from] WorkspaceError),
     #[error(transparent)]
@@ -291,6 +292,8 @@ enum StepError {
     Model(#[from] ModelError),
     #[error(transparent)]
     Forge(#[from] ForgeError),
+    #[error("cannot keep what `setup` left")]
+    Setup(#[from] std::io::Error),
     #[error("a background task ended unexpectedly: {0}")]
     Task(String),
 }

@@ -82,12 +82,14 @@ impl Engine {
         let repository = look.snapshot.config.repositories.get(&state.repo);
         let hook = repository.and_then(|repository| Some((repository, repository.before_remove.as_ref()?)));
         if let Some((repository, command)) = hook {
-            let paths = workspace.protected_paths(&worktree);
             let limit = Duration::from_secs(repository.hook_timeout_seconds);
+            let policy = workspace.protected_paths(&worktree).policy(limit);
             let cancel = CancellationToken::new();
-            run_hook(&self.sandbox, &worktree, &paths, "before_remove", command, limit, &cancel).await?;
+            run_hook(&self.sandbox, &worktree, &policy, "before_remove", command, &cancel).await?;
         }
-        Ok(Some(workspace.remove(&worktree, &state.branch)?))
+        let removed = workspace.remove(&worktree, &state.branch)?;
+        super::setup::remove_layers(&worktree);
+        Ok(Some(removed))
     }
 
     /// Worktrees of runs that ended, left by a crash.

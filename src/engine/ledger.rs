@@ -6,8 +6,9 @@ use async_trait::async_trait;
 
 use super::{RunBook, redact};
 use crate::agents::{ToolRecord, ToolRecorder};
-use crate::domain::{Event, ModelName, RunId, ScopeCaps, Spent};
+use crate::domain::{Event, ModelName, RunId, ScopeCaps, Spent, StepKey};
 use crate::models::{CallContext, CallId, Ledger, ModelError, Settlement};
+use crate::sandbox::Refusal;
 use crate::vault::{Vault, write_transcript};
 
 /// Charges the model calls of one run to its journal and caps.
@@ -55,6 +56,14 @@ impl Ledger for RunLedger {
     }
 }
 
+impl RunLedger {
+    fn tell(&self, event: Event) {
+        if let Err(error) = self.book.append(&self.run, event) {
+            tracing::error!(run = %self.run, %error, "cannot record what a command did");
+        }
+    }
+}
+
 #[async_trait]
 impl ToolRecorder for RunLedger {
     async fn tool(&self, call: ToolRecord) {
@@ -62,14 +71,19 @@ impl ToolRecorder for RunLedger {
             key: call.key,
             agent: call.agent,
             tool: call.tool,
+            folder: call.folder,
             input: call.input,
             output: call.output,
             ok: call.ok,
             exit_code: call.exit_code,
             millis: call.millis,
         };
-        if let Err(error) = self.book.append(&self.run, event) {
-            tracing::error!(run = %self.run, %error, "cannot record a tool call");
-        }
+        self.tell(event);
+    }
+
+    async fn refused(&self, key: StepKey, by: &str, refusal: &Refusal) {
+        let Refusal { host, port, reason, times } = refusal.clone();
+        let host = crate::domain::redact_secrets(&host, &crate::agents::secrets_held());
+        self.tell(Event::NetworkRefused { key, by: by.to_owned(), host, port, reason, times });
     }
 }

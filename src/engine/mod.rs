@@ -24,6 +24,7 @@ mod reader;
 mod recover;
 mod redact;
 mod request;
+mod setup;
 mod transition;
 
 pub use book::RunBook;

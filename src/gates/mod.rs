@@ -14,6 +14,6 @@ mod spec;
 pub use detect::detect;
 pub use error::GateError;
 pub use resolve::resolve;
-pub use run::run;
+pub use run::{GateRun, run};
 pub use secrets::{scan_diff, scan_secrets};
 pub use spec::{GateSpec, Parser};

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use super::{GateError, GateSpec, Parser, detect};
-use crate::domain::{GateKind, GatePolicy, Repository};
+use crate::domain::{GateKind, GatePolicy, InvalidId, Repository, SandboxProfile};
 
 const KINDS: [GateKind; 7] = [
     GateKind::Format,
@@ -40,6 +40,16 @@ pub fn resolve(
     specs.retain(|spec| !replaced.contains(&spec.kind));
     specs.extend(own);
     specs.sort_by_key(|spec| spec.kind);
+    for line in &repository.gate_sandbox {
+        let (kind, profile) = read_sandbox(line).map_err(|problem| GateError::BadLine {
+            repo: repository.name.clone(),
+            line: line.clone(),
+            problem,
+        })?;
+        for spec in specs.iter_mut().filter(|spec| spec.kind == kind) {
+            spec.sandbox = profile.clone();
+        }
+    }
     let mut taken = BTreeSet::new();
     for spec in &mut specs {
         spec.timeout = Duration::from_secs(policy.timeout_seconds.max(1));
@@ -53,14 +63,24 @@ pub fn resolve(
     Ok(specs)
 }
 
+fn read_sandbox(line: &str) -> Result<(GateKind, SandboxProfile), String> {
+    let expected = "expected `kind: profile`, such as `test: read-only`";
+    let (kind, profile) = line.split_once(':').ok_or_else(|| expected.to_owned())?;
+    Ok((read_kind(kind)?, profile.parse().map_err(|error: InvalidId| error.to_string())?))
+}
+
+fn read_kind(word: &str) -> Result<GateKind, String> {
+    let word = word.trim().to_lowercase();
+    KINDS.into_iter().find(|known| known.slug() == word).ok_or_else(|| {
+        let known = KINDS.map(GateKind::slug).join(", ");
+        format!("`{word}` is not a kind of gate; use one of {known}")
+    })
+}
+
 fn read_line(line: &str) -> Result<GateSpec, String> {
     let expected = "expected `kind: command`, such as `test: cargo test`";
     let (kind, command) = line.split_once(':').ok_or_else(|| expected.to_owned())?;
-    let word = kind.trim().to_lowercase();
-    let kind = KINDS.into_iter().find(|known| known.slug() == word).ok_or_else(|| {
-        let known = KINDS.map(GateKind::slug).join(", ");
-        format!("`{word}` is not a kind of gate; use one of {known}")
-    })?;
+    let kind = read_kind(kind)?;
     let command = command.trim();
     if command.is_empty() {
         return Err(format!("the command is missing; {expected}"));
@@ -82,6 +102,7 @@ fn read_line(line: &str) -> Result<GateSpec, String> {
         argv,
         cwd: PathBuf::new(),
         timeout: Duration::from_secs(GatePolicy::default().timeout_seconds),
+        sandbox: SandboxProfile::Worktree,
         env: [].into(),
     })
 }
@@ -169,6 +190,20 @@ mod tests {
         assert!(resolved(&["cargo test"]).unwrap_err().contains("expected `kind: command`"));
         assert!(resolved(&["test:"]).unwrap_err().contains("the command is missing"));
         assert!(resolved(&["test: echo 'x"]).unwrap_err().contains("a quote is not closed"));
+    }
+
+    #[test]
+    fn a_line_gives_the_gates_of_its_kind_a_sandbox() {
+        let root = tempfile::tempdir().unwrap();
+        let mut repository = repository(&["test: make test", "lint: make lint"]);
+        repository.gate_sandbox =
+            vec!["test: worktree+network localhost:5432".into(), "lint: read-only".into()];
+        let specs = resolve(&GatePolicy::default(), &repository, root.path()).unwrap();
+        let given: Vec<String> = specs.iter().map(|spec| format!("{} {}", spec.name, spec.sandbox)).collect();
+        assert_eq!(given, ["lint read-only", "test worktree+network localhost:5432"]);
+        repository.gate_sandbox = vec!["test: open".into()];
+        let said = resolve(&GatePolicy::default(), &repository, root.path()).unwrap_err().to_string();
+        assert!(said.contains("`open` is not a valid sandbox profile"), "{said}");
     }
 
     #[test]

@@ -13,7 +13,7 @@ use super::clean::clean;
 use super::parse::{Place, parse};
 use super::{GateError, GateSpec, Parser};
 use crate::domain::{GateDiagnostic, GateKind, GateResult, GateStatus, Severity};
-use crate::sandbox::{Sandbox, SandboxCommand, SandboxError, SandboxOutput, SandboxPolicy};
+use crate::sandbox::{Refusal, Sandbox, SandboxCommand, SandboxError, SandboxOutput, SandboxPolicy};
 
 /// Gates that run at the same time.
 const MOST_PARALLEL: usize = 3;
@@ -22,6 +22,15 @@ const TAIL_BYTES: usize = 8 << 10;
 const SOURCE_BYTES: u64 = 1 << 20;
 /// Source lines shown before and after a place that the tool showed no context for.
 const AROUND: usize = 2;
+
+/// What running gates gave.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct GateRun {
+    /// One for each gate, in order.
+    pub results: Vec<GateResult>,
+    /// What gates asked of the network and did not get, each with the gate's name.
+    pub refused: Vec<(String, Refusal)>,
+}
 
 /// Runs the gates in the worktree at `root` and gives one result each, in the order of `specs`. Format, lint and types
 /// run in parallel, then builds, then tests and the rest; when a build fails, the tests and coverage of the same folder
@@ -36,7 +45,7 @@ pub async fn run(
     specs: &[GateSpec],
     context_lines: u32,
     cancel: &CancellationToken,
-) -> Result<Vec<GateResult>, GateError> {
+) -> Result<GateRun, GateError> {
     let stage_of = |kind: GateKind| match kind {
         GateKind::Format | GateKind::Lint | GateKind::Types => 0,
         GateKind::Build => 1,
@@ -44,6 +53,7 @@ pub async fn run(
     };
     let slots = Arc::new(Semaphore::new(MOST_PARALLEL));
     let mut results: BTreeMap<usize, GateResult> = BTreeMap::new();
+    let mut all_refused = vec![];
     for stage in 0..3 {
         let mut running = JoinSet::new();
         for (index, spec) in specs.iter().enumerate().filter(|(_, spec)| stage_of(spec.kind) == stage) {
@@ -59,11 +69,13 @@ pub async fn run(
             });
         }
         while let Some(done) = running.join_next().await {
-            let (index, result) = done.map_err(|_| GateError::Cancelled)?;
-            results.insert(index, result?);
+            let (index, done) = done.map_err(|_| GateError::Cancelled)?;
+            let (result, refused) = done?;
+            all_refused.extend(refused.into_iter().map(|refusal| (result.name.clone(), refusal)));
+            results.insert(index, result);
         }
     }
-    Ok(results.into_values().collect())
+    Ok(GateRun { results: results.into_values().collect(), refused: all_refused })
 }
 
 /// The name of a build in the same folder that tests cannot go without.
@@ -84,12 +96,13 @@ fn failed_build(
 
 async fn run_one(
     sandbox: &Sandbox,
-    mut policy: SandboxPolicy,
+    policy: SandboxPolicy,
     root: &Path,
     spec: &GateSpec,
     context_lines: u32,
     cancel: &CancellationToken,
-) -> Result<GateResult, GateError> {
+) -> Result<(GateResult, Vec<Refusal>), GateError> {
+    let mut policy = policy.with_profile(&spec.sandbox);
     policy.limits.wall = spec.timeout;
     let mut env = spec.env.clone();
     for (name, value) in [("NO_COLOR", "1"), ("CARGO_TERM_COLOR", "never"), ("TERM", "dumb")] {
@@ -98,13 +111,13 @@ async fn run_one(
     let command =
         SandboxCommand { argv: spec.argv.clone(), cwd: root.join(&spec.cwd), env, stdin: String::new() };
     match sandbox.run(&command, &policy, cancel).await {
-        Ok(output) => Ok(judge(&output, spec, root, context_lines)),
+        Ok(output) => Ok((judge(&output, spec, root, context_lines), output.refused)),
         Err(SandboxError::Cancelled) => Err(GateError::Cancelled),
         // A layer of the sandbox that fails is no missing tool: nothing would have been checked.
         Err(SandboxError::Start { program, reason })
             if program == spec.argv[0] && !reason.starts_with("layer `") =>
         {
-            Ok(not_run(spec, format!("`{program}` cannot be started: {reason}"), 0))
+            Ok((not_run(spec, format!("`{program}` cannot be started: {reason}"), 0), vec![]))
         }
         Err(source) => Err(GateError::Sandbox { gate: spec.name.clone(), source }),
     }

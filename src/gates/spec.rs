@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use crate::domain::GateKind;
+use crate::domain::{GateKind, SandboxProfile};
 
 /// One gate: a command, and how its output is read.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -20,6 +20,7 @@ pub struct GateSpec {
     pub cwd: PathBuf,
     pub parser: Parser,
     pub timeout: Duration,
+    pub sandbox: SandboxProfile,
     /// Added to the sandbox's cleared environment.
     pub env: BTreeMap<String, String>,
 }

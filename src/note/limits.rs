@@ -4,7 +4,7 @@ use serde_json::{Map, Value};
 
 use crate::domain::{
     AgentConfig, ApprovalPolicy, BranchName, Diagnostic, FeatureId, ForgeKind, GateKind, GatePolicy,
-    ModelConfig, Provider, Repository, Routing, SandboxMode, Settings, Tool,
+    ModelConfig, Provider, Repository, Routing, SandboxMode, SandboxProfile, Settings, Tool,
 };
 
 /// A property that does not keep its limits.
@@ -192,6 +192,34 @@ pub(crate) fn repository(repository: &Repository, given: &Given) -> Vec<Breach> 
         format!("`{}` is not the name of a git remote", repository.remote),
         "write a name such as `origin`",
     );
+    for line in &repository.gate_sandbox {
+        let parsed = line
+            .split_once(':')
+            .filter(|(kind, profile)| is_gate(kind) && profile.parse::<SandboxProfile>().is_ok());
+        limits.hold(
+            "gate_sandbox",
+            parsed.is_some(),
+            format!("`{line}` is not a gate's sandbox"),
+            "write `kind: profile`, such as `test: read-only` or `test: worktree+network localhost:5432`",
+        );
+    }
+    limits.within("setup_timeout_seconds", repository.setup_timeout_seconds, 1, 86_400);
+    limits.warn(
+        "setup_hosts",
+        repository.setup_hosts.is_empty() || repository.setup.is_some(),
+        "without `setup` nothing reaches `setup_hosts`",
+        "write the command that fetches dependencies as `setup`",
+    );
+    for cache in &repository.caches {
+        let plain =
+            !cache.is_empty() && cache.split('/').all(|part| !matches!(part, "" | "." | ".." | ".git"));
+        limits.hold(
+            "caches",
+            plain,
+            format!("`{cache}` is not a folder of the repository"),
+            "write a relative path such as `target` or `web/node_modules`",
+        );
+    }
     for gate in &repository.gates {
         let parsed =
             gate.split_once(':').filter(|(kind, command)| is_gate(kind) && !command.trim().is_empty());
@@ -362,6 +390,12 @@ pub(crate) fn agent(agent: &AgentConfig, given: &Given) -> Vec<Breach> {
         (0.0..=2.0).contains(&temperature),
         format!("`temperature` is {temperature}, outside of 0 to 2"),
         "write a number from 0 to 2",
+    );
+    limits.hold(
+        "sandbox",
+        agent.role.may_write() || !matches!(&agent.sandbox, Some(SandboxProfile::Worktree)),
+        format!("a `{}` changes nothing, so its sandbox cannot be `worktree`", agent.role.slug()),
+        "write `read-only`, or remove the line",
     );
     let writes = agent.tools.iter().any(|tool| matches!(tool, Tool::Edit | Tool::Write));
     limits.warn(

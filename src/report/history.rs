@@ -70,6 +70,9 @@ fn in_words(event: &Event) -> String {
             };
             format!("{tool} {}{end}", first_line(input))
         }
+        Event::NetworkRefused { by, host, port, reason, times, .. } => {
+            format!("{host}:{port} refused to {by}, {times} times: {reason}")
+        }
         Event::Intended { effect, detail } => format!("{effect} {detail}"),
         Event::Completed { effect, detail } => format!("{effect} {detail}"),
         Event::PullRequestOpened { pr, head } => format!("{pr} at {}", head.short()),

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use crate::domain::HostRule;
+use crate::domain::{HostRule, SandboxProfile};
 
 /// A program with its arguments; never a shell line. For one, say `sh -c`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -52,6 +52,26 @@ pub struct SandboxPolicy {
     /// Hosts that it may reach, by the proxy that its environment names; none is no network at all.
     #[serde(default)]
     pub hosts: Vec<HostRule>,
+}
+
+impl SandboxPolicy {
+    /// The policy as a note's profile narrows or widens it.
+    pub fn with_profile(mut self, profile: &SandboxProfile) -> Self {
+        self.hosts.clear();
+        match profile {
+            SandboxProfile::ReadOnly => self = self.read_only(),
+            SandboxProfile::Worktree => {}
+            SandboxProfile::Network(hosts) => self.hosts.clone_from(hosts),
+        }
+        self
+    }
+
+    /// The same with nothing of the machine writable; build caches still are.
+    pub fn read_only(mut self) -> Self {
+        self.read.append(&mut self.write);
+        self.protect.clear();
+        self
+    }
 }
 
 /// A folder that many runs begin with and none changes.

@@ -102,7 +102,8 @@ impl Machine {
     /// # Errors
     /// `Policy` names the path that cannot be granted and why.
     pub(super) fn job(&self, command: &SandboxCommand, policy: &SandboxPolicy) -> Result<Job, SandboxError> {
-        let mut layout = Layout { shows: BTreeMap::new(), links: self.links.clone(), write: vec![] };
+        let mut layout =
+            Layout { shows: BTreeMap::new(), links: self.links.clone(), write: vec![], read: vec![] };
         let own_home = policy.home.is_some() || policy.caches.iter().any(|cache| cache.target.is_none());
         let caches = if own_home { &[] } else { &self.caches[..] };
         // Toolchains come and go while ado-vault runs.
@@ -119,6 +120,7 @@ impl Machine {
         }
         for path in &policy.read {
             if let Some(real) = real(path)? {
+                layout.read.push((normal(path)?, real.clone()));
                 layout.show(path, real, Access::Read)?;
             }
         }
@@ -156,6 +158,7 @@ struct Layout {
     links: Vec<(PathBuf, PathBuf)>,
     /// As named and as they really are.
     write: Vec<(PathBuf, PathBuf)>,
+    read: Vec<(PathBuf, PathBuf)>,
 }
 
 impl Layout {
@@ -200,7 +203,10 @@ impl Layout {
         let target = match &cache.target {
             None => PathBuf::from(HOME),
             Some(path) => {
-                let (root, inside) = self.in_writable(path)?;
+                // A worktree that is only read has its caches too.
+                let (root, inside) = among(&self.write, path)
+                    .or_else(|_| among(&self.read, path))
+                    .map_err(|_| refused(path, "must lie in a folder that is shown, and does not"))?;
                 make_folders(&root, &inside)
                     .map_err(|error| refused(path, &format!("is no place for a cache: {error}")))?;
                 root.join(inside)
@@ -216,23 +222,23 @@ impl Layout {
 
     /// Where a protected path is in the box. It must lie in a writable folder; its own links are not followed.
     fn inside(&self, path: &Path) -> Result<PathBuf, SandboxError> {
-        let (root, inside) = self.in_writable(path)?;
+        let (root, inside) = among(&self.write, path)?;
         let found = root.join(inside);
         if found.symlink_metadata().is_err() {
             return Err(refused(path, "is to be protected but does not exist"));
         }
         Ok(found)
     }
+}
 
-    /// The writable folder that holds a path, and where in it.
-    fn in_writable(&self, path: &Path) -> Result<(PathBuf, PathBuf), SandboxError> {
-        let normal = normal(path)?;
-        let found = self.write.iter().find_map(|(named, real)| {
-            let rest = normal.strip_prefix(named).or_else(|_| normal.strip_prefix(real)).ok()?;
-            Some((real.clone(), rest.to_owned()))
-        });
-        found.ok_or_else(|| refused(path, "must lie in a writable folder and does not"))
-    }
+/// The folder that holds a path, and where in it.
+fn among(folders: &[(PathBuf, PathBuf)], path: &Path) -> Result<(PathBuf, PathBuf), SandboxError> {
+    let normal = normal(path)?;
+    let found = folders.iter().find_map(|(named, real)| {
+        let rest = normal.strip_prefix(named).or_else(|_| normal.strip_prefix(real)).ok()?;
+        Some((real.clone(), rest.to_owned()))
+    });
+    found.ok_or_else(|| refused(path, "must lie in a writable folder and does not"))
 }
 
 /// What tells programs of the proxy.

@@ -1,49 +1,41 @@
 //! Commands that a repository note names for a worktree's life, run in the sandbox.
 
 use std::collections::BTreeMap;
-use std::time::Duration;
 
 use tokio_util::sync::CancellationToken;
 
 use super::diff::escaped;
-use super::{SandboxPaths, WorkspaceError, Worktree};
-use crate::sandbox::{Limits, Sandbox, SandboxCommand, SandboxPolicy};
+use super::{WorkspaceError, Worktree};
+use crate::sandbox::{Refusal, Sandbox, SandboxCommand, SandboxPolicy};
 
-/// Runs a hook with `sh -c` in the worktree, in the sandbox. `name` is the hook's property: `after_create`.
+/// Runs a hook with `sh -c` in the worktree, in the sandbox, and gives what it was refused of the network. `name` is the
+/// hook's property: `after_create`.
 ///
 /// # Errors
-/// `Hook` when it fails or takes longer than `timeout`, `Sandbox` when it cannot be started or was cancelled.
+/// `Hook` when it fails or takes longer than the policy allows, `Sandbox` when it cannot be started or was cancelled.
 pub async fn run_hook(
     sandbox: &Sandbox,
     worktree: &Worktree,
-    paths: &SandboxPaths,
+    policy: &SandboxPolicy,
     name: &str,
     command: &str,
-    timeout: Duration,
     cancel: &CancellationToken,
-) -> Result<(), WorkspaceError> {
+) -> Result<Vec<Refusal>, WorkspaceError> {
     let command = SandboxCommand {
         argv: ["sh", "-c", command].map(String::from).to_vec(),
         cwd: worktree.path.clone(),
         env: BTreeMap::new(),
         stdin: String::new(),
     };
-    let policy = SandboxPolicy {
-        write: paths.write.clone(),
-        read: paths.read.clone(),
-        protect: paths.protect.clone(),
-        limits: Limits { wall: timeout, ..Limits::default() },
-        ..Default::default()
-    };
     let output = sandbox
-        .run(&command, &policy, cancel)
+        .run(&command, policy, cancel)
         .await
         .map_err(|source| WorkspaceError::Sandbox { hook: name.to_owned(), source })?;
     if output.success() {
-        return Ok(());
+        return Ok(output.refused);
     }
     let how = match (output.timed_out, output.exit_code, output.signal) {
-        (true, _, _) => format!("no end after {} seconds", timeout.as_secs()),
+        (true, _, _) => format!("no end after {} seconds", policy.limits.wall.as_secs()),
         (_, Some(code), _) => format!("exit code {code}"),
         (_, None, signal) => format!("ended by signal {}", signal.unwrap_or_default()),
     };

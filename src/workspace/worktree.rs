@@ -13,6 +13,7 @@ use super::repository::is_own;
 use super::restore::restore;
 use super::{Workspace, WorkspaceError};
 use crate::domain::{BranchName, ContentHash, GitId, RepoName, RunId};
+use crate::sandbox::{Limits, SandboxPolicy};
 
 /// A run's checkout of its branch.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -25,6 +26,8 @@ pub struct Worktree {
     pub git_dir: PathBuf,
 }
 
+/// The file in a worktree's git data that names what the repository's `setup` left for it.
+const SETUP: &str = "ado-setup";
 /// The file in a worktree's git data that says that the hook `after_create` ran to its end.
 const SET_UP: &str = "ado-set-up";
 
@@ -32,6 +35,19 @@ impl Worktree {
     /// Whether the files were set up since they were made.
     pub fn is_set_up(&self) -> bool {
         self.git_dir.join(SET_UP).is_file()
+    }
+
+    /// Name of what `setup` left for this run, if anything.
+    pub fn setup_used(&self) -> Option<String> {
+        fs::read_to_string(self.git_dir.join(SETUP)).ok()
+    }
+
+    /// Remembers it.
+    ///
+    /// # Errors
+    /// `Io`.
+    pub fn mark_setup_used(&self, name: &str) -> Result<(), WorkspaceError> {
+        put(&self.git_dir, SETUP, name)
     }
 
     /// Remembers that the files are set up, for as long as they are there.
@@ -49,6 +65,20 @@ pub struct SandboxPaths {
     pub write: Vec<PathBuf>,
     pub read: Vec<PathBuf>,
     pub protect: Vec<PathBuf>,
+}
+
+impl SandboxPaths {
+    /// A policy that shows them, with this wall time.
+    pub fn policy(self, wall: std::time::Duration) -> SandboxPolicy {
+        let limits = Limits { wall, ..Limits::default() };
+        SandboxPolicy {
+            write: self.write,
+            read: self.read,
+            protect: self.protect,
+            limits,
+            ..Default::default()
+        }
+    }
 }
 
 impl Workspace {

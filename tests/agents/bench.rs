@@ -5,12 +5,12 @@ use std::path::Path;
 use std::sync::{Arc, Mutex};
 
 use ado_vault::agents::{self, AgentAnswer, AgentError, AgentJob, AgentTools, ToolRecord, ToolRecorder};
-use ado_vault::domain::{ModelConfig, ModelName, Spent, StepRequest, Tokens};
+use ado_vault::domain::{ModelConfig, ModelName, Spent, StepKey, StepRequest, Tokens};
 use ado_vault::models::{
     CallContext, CallId, ChatReply, ChatRequest, Ledger, Message, Model, ModelError, Router, Settlement,
     ToolCall,
 };
-use ado_vault::sandbox::{Limits, Sandbox, SandboxPolicy};
+use ado_vault::sandbox::{Limits, Refusal, Sandbox, SandboxPolicy};
 use async_trait::async_trait;
 use serde_json::{Value, json};
 use tokio_util::sync::CancellationToken;
@@ -32,6 +32,10 @@ pub struct Records(pub Mutex<Vec<ToolRecord>>);
 impl ToolRecorder for Records {
     async fn tool(&self, call: ToolRecord) {
         self.0.lock().unwrap().push(call);
+    }
+
+    async fn refused(&self, _: StepKey, by: &str, refusal: &Refusal) {
+        panic!("{by}: {refusal}");
     }
 }
 

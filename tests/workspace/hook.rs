@@ -16,7 +16,7 @@ async fn a_hook_runs_in_the_worktree_and_its_failure_is_told() {
     let (paths, sandbox, cancel) =
         (workspace.protected_paths(&worktree), Sandbox::none(), CancellationToken::new());
     let hook = async |command: &str, timeout| {
-        run_hook(&sandbox, &worktree, &paths, "after_create", command, timeout, &cancel).await
+        run_hook(&sandbox, &worktree, &paths.clone().policy(timeout), "after_create", command, &cancel).await
     };
     let long = Duration::from_secs(20);
     hook("printf made > made.txt", long).await.unwrap();

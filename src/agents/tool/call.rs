@@ -35,6 +35,13 @@ pub(in crate::agents) struct Toolbox<'a> {
 struct Outcome {
     text: Result<String, String>,
     exit_code: Option<i32>,
+    folder: String,
+}
+
+impl Outcome {
+    fn of(text: Result<String, String>) -> Self {
+        Self { text, exit_code: None, folder: String::new() }
+    }
 }
 
 /// Does one call other than `finish`, records it, and gives the text for the model. A call that is unknown, malformed
@@ -43,10 +50,8 @@ pub(in crate::agents) async fn answer(toolbox: &Toolbox<'_>, call: &ToolCall) ->
     let started = Instant::now();
     let outcome = match known(toolbox.agent, call) {
         Ok((Tool::Run, arguments)) => run(toolbox, &arguments).await?,
-        Ok((tool, arguments)) => {
-            Outcome { text: look_or_change(toolbox.worktree, tool, &arguments), exit_code: None }
-        }
-        Err(problem) => Outcome { text: Err(problem), exit_code: None },
+        Ok((tool, arguments)) => Outcome::of(look_or_change(toolbox.worktree, tool, &arguments)),
+        Err(problem) => Outcome::of(Err(problem)),
     };
     let ok = outcome.text.is_ok();
     let text = match outcome.text {
@@ -62,6 +67,7 @@ pub(in crate::agents) async fn answer(toolbox: &Toolbox<'_>, call: &ToolCall) ->
             key: toolbox.job.request.key,
             agent: toolbox.agent.name.clone(),
             tool: plain(&call.name).chars().take(60).collect(),
+            folder: outcome.folder,
             input,
             output: output.clone(),
             ok,
@@ -138,6 +144,7 @@ struct Write {
 #[serde(deny_unknown_fields)]
 struct Run {
     argv: Vec<String>,
+    folder: Option<String>,
 }
 
 fn look_or_change(worktree: &Worktree, tool: Tool, arguments: &Value) -> Result<String, String> {
@@ -171,9 +178,13 @@ fn typed<T: DeserializeOwned>(arguments: &Value) -> Result<T, String> {
 }
 
 async fn run(toolbox: &Toolbox<'_>, arguments: &Value) -> Result<Outcome, AgentError> {
-    let refused = |problem: String| Ok(Outcome { text: Err(problem), exit_code: None });
-    let argv = match typed::<Run>(arguments) {
-        Ok(run) => run.argv,
+    let refused = |problem: String| Ok(Outcome::of(Err(problem)));
+    let (argv, folder) = match typed::<Run>(arguments) {
+        Ok(run) => (run.argv, run.folder),
+        Err(problem) => return refused(problem),
+    };
+    let folder = match toolbox.worktree.folder(folder.as_deref()) {
+        Ok(folder) => folder,
         Err(problem) => return refused(problem),
     };
     if argv.iter().any(|word| word.contains('\0')) {
@@ -190,7 +201,7 @@ async fn run(toolbox: &Toolbox<'_>, arguments: &Value) -> Result<Outcome, AgentE
     let program = argv.first().cloned().unwrap_or_default();
     let command = SandboxCommand {
         argv,
-        cwd: toolbox.worktree.root().to_owned(),
+        cwd: toolbox.worktree.root().join(&folder),
         env: [("NO_COLOR", "1"), ("CARGO_TERM_COLOR", "never"), ("TERM", "dumb")]
             .map(|(name, value)| (name.to_owned(), value.to_owned()))
             .into(),
@@ -201,6 +212,10 @@ async fn run(toolbox: &Toolbox<'_>, arguments: &Value) -> Result<Outcome, AgentE
         Err(SandboxError::Cancelled) => return Err(AgentError::Cancelled),
         Err(error) => return refused(format!("`{program}` cannot be run: {error}")),
     };
+    for refusal in &output.refused {
+        let by = toolbox.agent.name.as_str();
+        toolbox.tools.recorder.refused(toolbox.job.request.key, by, refusal).await;
+    }
     let ended = match output.exit_code {
         _ if output.timed_out => format!("stopped after {} seconds", output.millis / 1000),
         Some(code) => format!("exit code {code}"),
@@ -216,7 +231,7 @@ async fn run(toolbox: &Toolbox<'_>, arguments: &Value) -> Result<Outcome, AgentE
             text.push_str(&format!("\n[{name}]\n{}", stream.trim_end()));
         }
     }
-    Ok(Outcome { text: Ok(text), exit_code: output.exit_code })
+    Ok(Outcome { text: Ok(text), exit_code: output.exit_code, folder })
 }
 
 /// At most `most` bytes: a third from the head, the rest from the tail, and how much was left out between.

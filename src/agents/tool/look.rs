@@ -5,7 +5,7 @@ use std::path::Path;
 use ignore::WalkBuilder;
 use regex::RegexBuilder;
 
-use crate::agents::worktree::{Worktree, relative};
+use crate::agents::worktree::{Worktree, folder_path};
 
 const MOST_LISTED: usize = 600;
 const MOST_MATCHES: usize = 150;
@@ -116,13 +116,6 @@ pub(super) fn read(
         shown.push_str(&line);
     }
     Ok(shown)
-}
-
-fn folder_path(folder: Option<&str>) -> Result<String, String> {
-    match folder.map(str::trim) {
-        None | Some("" | "." | "./" | "/") => Ok(String::new()),
-        Some(folder) => relative(folder),
-    }
 }
 
 fn shortened(line: &str) -> String {

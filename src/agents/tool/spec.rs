@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use crate::agents::schema;
-use crate::domain::{AgentConfig, Tool};
+use crate::domain::{AgentConfig, SandboxProfile, Tool};
 use crate::models::ToolSpec;
 
 pub(in crate::agents) const ALL: [(Tool, &str); 7] = [
@@ -77,12 +77,14 @@ fn describe(tool: Tool, agent: &AgentConfig) -> (String, Value) {
         ),
         Tool::Run => (
             format!(
-                "Runs a program in the repository's root, without a shell and without network. Allowed programs: {}.",
+                "Runs a program in the repository's root or in `folder`, without a shell and {}. Allowed programs: {}.",
+                network(agent),
                 agent.commands.join(", ")
             ),
             object(
                 json!({"argv": {"type": "array", "items": {"type": "string"}, "minItems": 1,
-                    "description": "program and arguments, such as [\"cargo\", \"test\"]"}}),
+                    "description": "program and arguments, such as [\"cargo\", \"test\"]"},
+                    "folder": {"type": "string", "description": "relative to the repository's root"}}),
                 &["argv"],
             ),
         ),
@@ -90,6 +92,17 @@ fn describe(tool: Tool, agent: &AgentConfig) -> (String, Value) {
             "Ends your work. The arguments are your result. Call it once, when everything is done.".into(),
             schema::of(agent.role),
         ),
+    }
+}
+
+/// What of the network an agent's commands reach, in words.
+fn network(agent: &AgentConfig) -> String {
+    match &agent.sandbox {
+        Some(SandboxProfile::Network(hosts)) => {
+            let hosts: Vec<String> = hosts.iter().map(ToString::to_string).collect();
+            format!("with no network but {} through a proxy", hosts.join(", "))
+        }
+        _ => "without network".to_owned(),
     }
 }
 

@@ -14,7 +14,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use super::{GateSpec, Parser};
-use crate::domain::GateKind;
+use crate::domain::{GateKind, SandboxProfile};
 
 /// A gate's time limit where no policy names one.
 const DEFAULT_TIMEOUT: Duration = Duration::from_secs(900);
@@ -103,6 +103,7 @@ fn gate(name: &str, kind: GateKind, argv: &[&str], parser: Parser) -> GateSpec {
         cwd: PathBuf::new(),
         parser,
         timeout: DEFAULT_TIMEOUT,
+        sandbox: SandboxProfile::Worktree,
         env: [].into(),
     }
 }

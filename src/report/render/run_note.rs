@@ -211,6 +211,9 @@ fn told(event: &Event) -> Option<String> {
             let names: Vec<&str> = features.iter().map(|feature| feature.as_str()).collect();
             format!("split into {}", names.join(", "))
         }
+        Event::NetworkRefused { by, host, port, reason, .. } => {
+            format!("`{host}:{port}` was refused to {by}: {reason}")
+        }
         Event::Ended { .. } => "ended".to_owned(),
         Event::ModelCallStarted { .. }
         | Event::ModelCallFinished { .. }
