@@ -6,7 +6,7 @@ use globset::{GlobBuilder, GlobSet, GlobSetBuilder};
 
 use super::next::{Next, plain};
 use crate::domain::{
-    ChangeSet, Config, ContentHash, Effect, FeatureView, Gate, RepoName, RunState, Snapshot,
+    ChangeSet, Config, ContentHash, Effect, FeatureView, Gate, RepoName, RunState, Snapshot, WorkPlan,
 };
 
 /// What is still to be done until the plan is approved; `None` when it is.
@@ -42,7 +42,7 @@ pub(super) fn plan(view: &FeatureView, run: &RunState) -> Option<Next> {
 /// What is still to be done until changes of sensitive paths are approved; `None` when none is touched or they are.
 pub(super) fn paths(snapshot: &Snapshot, view: &FeatureView, run: &RunState) -> Option<Next> {
     let change = run.change.as_ref()?;
-    let touched = sensitive(&snapshot.config, &run.repo, change);
+    let touched = sensitive(&snapshot.config, run, change);
     if touched.is_empty() {
         return None;
     }
@@ -60,14 +60,44 @@ pub(super) fn paths(snapshot: &Snapshot, view: &FeatureView, run: &RunState) -> 
     })
 }
 
-/// Changed paths that a policy names, sorted.
-fn sensitive<'a>(config: &Config, repo: &RepoName, change: &'a ChangeSet) -> Vec<&'a str> {
-    let globs = sensitive_globs(config, Some(repo));
+/// Changed paths that a policy names, and lock files that the plan does not, sorted.
+fn sensitive<'a>(config: &Config, run: &RunState, change: &'a ChangeSet) -> Vec<&'a str> {
+    let globs = sensitive_globs(config, Some(&run.repo));
+    let plan = run.plan.as_ref();
+    let paths = change.files.iter().map(|file| file.path.as_str());
     let mut touched: Vec<&str> =
-        change.files.iter().map(|file| file.path.as_str()).filter(|path| globs.is_match(path)).collect();
+        paths.filter(|path| globs.is_match(path) || is_unplanned_lock(path, plan)).collect();
     touched.sort_unstable();
     touched.dedup();
     touched
+}
+
+/// Lock files of dependencies, each with the manifests that change them.
+const LOCKS: [(&str, &[&str]); 12] = [
+    ("Cargo.lock", &["Cargo.toml"]),
+    ("Gemfile.lock", &["Gemfile"]),
+    ("bun.lock", &["package.json"]),
+    ("composer.lock", &["composer.json"]),
+    ("go.sum", &["go.mod"]),
+    ("gradle.lockfile", &["build.gradle", "build.gradle.kts"]),
+    ("package-lock.json", &["package.json"]),
+    ("pnpm-lock.yaml", &["package.json"]),
+    ("poetry.lock", &["pyproject.toml"]),
+    ("uv.lock", &["pyproject.toml"]),
+    ("yarn.lock", &["package.json"]),
+    ("npm-shrinkwrap.json", &["package.json"]),
+];
+
+/// Whether this is a lock file that the plan names neither itself nor by its manifest: other code than what was agreed on
+/// would come in. A run without a plan agreed on none.
+fn is_unplanned_lock(path: &str, plan: Option<&WorkPlan>) -> bool {
+    let name_of = |path: &str| path.rsplit('/').next().unwrap_or(path).to_owned();
+    let name = name_of(path);
+    let Some((lock, manifests)) = LOCKS.iter().find(|(lock, _)| lock.eq_ignore_ascii_case(&name)) else {
+        return false;
+    };
+    let mut planned = plan.into_iter().flat_map(|plan| &plan.files).map(|file| name_of(file.path.trim()));
+    !planned.any(|name| name == *lock || manifests.contains(&name.as_str()))
 }
 
 /// The policy's and the repository's patterns. A pattern that cannot be read is skipped here; the policy note's own
@@ -104,4 +134,63 @@ fn wait(view: &FeatureView, gate: Gate, why: String) -> Next {
         view.feature.label()
     );
     Next::ask_on(format!("approval: {gate}"), why, unblock)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_needs_a_human_by_default_is_all_of_the_list() {
+        let globs = sensitive_globs(&Config::default(), None);
+        for path in [
+            ".github/workflows/ci.yml",
+            ".GITHUB/workflows/ci.yml",
+            ".gitlab-ci.yml",
+            "docs/CODEOWNERS",
+            "a/.gitattributes",
+            ".gitmodules",
+            "crates/x/build.rs",
+            ".cargo/config.toml",
+            "Makefile",
+            "web/setup.py",
+            "app/build.gradle.kts",
+            "Dockerfile.prod",
+            "src/auth/login.rs",
+            "src/billing/invoice.py",
+            "db/migrations/001.sql",
+            "deploy/infra/main.yml",
+            "x/main.tf",
+            "config/secrets.yml",
+            "web/.env.production",
+            "certs/server.key",
+        ] {
+            assert!(globs.is_match(path), "{path}");
+        }
+        for path in ["src/lib.rs", "docs/guide.md", "tests/author.rs", "src/makefile_parser.rs", "README.md"]
+        {
+            assert!(!globs.is_match(path), "{path}");
+        }
+    }
+
+    #[test]
+    fn a_lock_file_waits_unless_the_plan_names_it_or_its_manifest() {
+        let plan = |path: &str| -> WorkPlan {
+            serde_json::from_value(serde_json::json!({"summary": "", "steps": [],
+                "files": [{"path": path, "change": ""}]}))
+            .unwrap()
+        };
+        for (path, planned, waits) in [
+            ("Cargo.lock", Some("Cargo.toml"), false),
+            ("Cargo.lock", Some("crates/x/Cargo.toml"), false),
+            ("Cargo.lock", Some("Cargo.lock"), false),
+            ("Cargo.lock", Some("src/lib.rs"), true),
+            ("web/package-lock.json", Some("Cargo.toml"), true),
+            ("Cargo.lock", None, true),
+            ("src/lib.rs", None, false),
+        ] {
+            let plan = planned.map(plan);
+            assert_eq!(is_unplanned_lock(path, plan.as_ref()), waits, "{path} {planned:?}");
+        }
+    }
 }

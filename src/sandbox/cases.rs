@@ -19,6 +19,13 @@ pub struct EscapeCase {
     pub(super) limits: fn(&mut Limits),
 }
 
+impl EscapeCase {
+    /// Whether there is an attempt in a box, rather than something that is held elsewhere.
+    pub fn is_tried(&self) -> bool {
+        !matches!(self.evidence, Evidence::Elsewhere(_))
+    }
+}
+
 /// What shows that an attempt worked.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Evidence {

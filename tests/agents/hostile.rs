@@ -71,6 +71,21 @@ async fn malformed_unknown_and_oversized_calls_are_answered_and_not_run() {
 }
 
 #[tokio::test]
+async fn a_command_runs_in_a_folder_of_the_worktree_and_the_journal_tells_which() {
+    let bench = Bench::new("coder", "tools", &[("web/a.txt", "a\n")]);
+    symlink(bench.folder.path(), bench.worktree().join("up")).unwrap();
+    let said = told(&bench, "run", json!({"argv": ["sh", "-c", "ls"], "folder": "web"})).await;
+    assert!(said.contains("a.txt"), "{said}");
+    for folder in ["..", "/tmp", "up", "no", ".git", "web/a.txt"] {
+        let said = told(&bench, "run", json!({"argv": ["sh", "-c", "ls"], "folder": folder})).await;
+        assert!(said.contains("error: "), "{folder}: {said}");
+    }
+    let records = bench.records.0.lock().unwrap();
+    let run = records.iter().find(|record| record.tool == "run").unwrap();
+    assert_eq!((run.folder.as_str(), run.exit_code, run.ok), ("web", Some(0), true));
+}
+
+#[tokio::test]
 async fn an_edit_that_is_not_unique_changes_nothing_and_says_where() {
     let bench = Bench::new("coder", "tools", &[("a.txt", "one\ntwo\none\n")]);
     let said = told(&bench, "edit", json!({"path": "a.txt", "old": "one", "new": "1"})).await;

@@ -3,6 +3,7 @@
 mod hook;
 mod hostile;
 mod merge;
+mod naive;
 mod push;
 mod repo;
 mod worktree;
