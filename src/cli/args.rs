@@ -6,8 +6,8 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use super::{
     approve::ApproveArgs, check::CheckArgs, completions::CompletionsArgs, demo::DemoArgs, doctor::DoctorArgs,
-    init::InitArgs, log::LogArgs, man::ManArgs, new::NewArgs, run::RunArgs, score::ScoreArgs, set::SetArgs,
-    status::StatusArgs, sync::SyncArgs, watch::WatchArgs, why::WhyArgs,
+    init::InitArgs, log::LogArgs, man::ManArgs, mv::MvArgs, new::NewArgs, run::RunArgs, score::ScoreArgs,
+    set::SetArgs, status::StatusArgs, sync::SyncArgs, watch::WatchArgs, why::WhyArgs,
 };
 
 /// Feature-request notes in a Markdown vault become reviewed, merged pull requests.
@@ -53,6 +53,10 @@ pub struct Global {
 pub enum Format {
     Human,
     Json,
+    /// SARIF 2.1.0; only `check`
+    Sarif,
+    /// Annotations of GitHub Actions; only `check`
+    Github,
 }
 
 #[derive(Debug, Subcommand)]
@@ -66,6 +70,7 @@ pub enum Command {
     Why(WhyArgs),
     Log(LogArgs),
     Check(CheckArgs),
+    Mv(MvArgs),
     Set(SetArgs),
     Approve(ApproveArgs),
     Score(ScoreArgs),

@@ -6,12 +6,15 @@ mod args;
 mod check;
 mod completions;
 mod demo;
+mod diff;
 mod doctor;
 mod exit;
 mod import;
 mod init;
 mod log;
 mod man;
+mod mv;
+mod named;
 mod new;
 mod output;
 mod progress;
@@ -27,7 +30,7 @@ mod why;
 pub use args::Cli;
 pub use exit::{Exit, Failure};
 
-use args::Command;
+use args::{Command, Format};
 use clap::Parser;
 
 /// Parses the arguments, runs the command, prints a failure with its remedy, and gives the exit code.
@@ -50,6 +53,10 @@ fn run_command() -> Exit {
 
 fn dispatch(cli: Cli) -> Result<Exit, Failure> {
     let global = cli.global;
+    let is_of_check = matches!(global.format, Format::Sarif | Format::Github);
+    if is_of_check && !matches!(cli.command, Command::Check(_)) {
+        return Err(Failure::usage("the formats `sarif` and `github` are those of `check`"));
+    }
     match cli.command {
         Command::Init(args) => init::run(&global, &args),
         Command::New(args) => new::run(&global, &args),
@@ -60,6 +67,7 @@ fn dispatch(cli: Cli) -> Result<Exit, Failure> {
         Command::Why(args) => why::run(&global, &args),
         Command::Log(args) => log::run(&global, &args),
         Command::Check(args) => check::run(&global, &args),
+        Command::Mv(args) => mv::run(&global, &args),
         Command::Set(args) => set::run(&global, &args),
         Command::Approve(args) => approve::run(&global, &args),
         Command::Score(args) => score::run(&global, &args),

@@ -3,21 +3,24 @@
 use clap::Args;
 
 use super::args::{Format, Global};
+use super::named::file_named;
 use super::session::open_vault;
 use super::{Exit, Failure, output};
-use crate::domain::{FeatureId, NotePath};
-use crate::engine::see;
+use crate::domain::NotePath;
 use crate::note::{self, PropertyValue};
-use crate::vault::{Vault, VaultLock, edit};
+use crate::vault::{Scanner, Vault, VaultLock, edit};
 
 /// Set properties of a note; nothing else in it changes
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:
   ado-vault set FR-001 status=planned priority=1
   ado-vault set FR-001 depends_on='[FR-002, FR-003]'
-  ado-vault set FR-001 risk=                     remove a property")]
+  ado-vault set \"Dark mode\" tags='[ui, \"a, b\"]'   any note, by name or path
+  ado-vault set FR-001 risk=                     remove a property
+
+A value is a number, true, false or a [list] where it reads as one, else text; in double quotes it is always text.")]
 pub struct SetArgs {
-    /// Feature id, or a note's path in the vault
+    /// Feature id, or any note by its name or its path in the vault
     #[arg(value_name = "FR|NOTE")]
     pub note: String,
     /// key=value; an empty value removes the property
@@ -52,13 +55,12 @@ pub fn set_in(
     Ok(edited.changed)
 }
 
-/// The note that an id or a path names.
+/// The note that an id, a name or a path names.
 pub fn note_path(vault: &Vault, name: &str) -> Result<NotePath, Failure> {
-    if let Ok(id) = name.parse::<FeatureId>() {
-        let seen = see(vault, &[])?;
-        return Ok(super::session::find(&seen.observation, &id)?.feature.path.clone());
+    let path = file_named(vault, &Scanner::new(vault).scan()?, name)?;
+    if !path.is_markdown() {
+        return Err(Failure::usage(format!("`{path}` is no note: only notes have properties")));
     }
-    let path = NotePath::new(name).map_err(|error| Failure::usage(error.to_string()))?;
     vault.read(&path)?;
     Ok(path)
 }
@@ -77,9 +79,10 @@ fn value_of(text: &str) -> Option<PropertyValue> {
     }
     let list = text.strip_prefix('[').and_then(|rest| rest.strip_suffix(']'));
     let value = match (list, text) {
-        (Some(items), _) if !text.starts_with("[[") => PropertyValue::List(
-            items.split(',').map(|item| item.trim().to_owned()).filter(|item| !item.is_empty()).collect(),
-        ),
+        (Some(items), _) if !text.starts_with("[[") || text.starts_with("[[[") => {
+            PropertyValue::List(items_of(items))
+        }
+        _ if is_quoted(text) => PropertyValue::Text(text[1..text.len() - 1].to_owned()),
         (_, "true") => PropertyValue::Bool(true),
         (_, "false") => PropertyValue::Bool(false),
         _ => match (text.parse::<i64>(), text.parse::<f64>()) {
@@ -89,6 +92,31 @@ fn value_of(text: &str) -> Option<PropertyValue> {
         },
     };
     Some(value)
+}
+
+/// The items between commas; a comma between double quotes is text.
+fn items_of(text: &str) -> Vec<String> {
+    let mut items = vec![String::new()];
+    let mut quoted = false;
+    for char in text.chars() {
+        match char {
+            '"' => quoted = !quoted,
+            ',' if !quoted => items.push(String::new()),
+            _ => {}
+        }
+        if let Some(last) = items.last_mut().filter(|_| char != ',' || quoted) {
+            last.push(char);
+        }
+    }
+    let plain = |item: &String| {
+        let item = item.trim();
+        if is_quoted(item) { item[1..item.len() - 1].to_owned() } else { item.to_owned() }
+    };
+    items.iter().map(plain).filter(|item| !item.is_empty()).collect()
+}
+
+fn is_quoted(text: &str) -> bool {
+    text.len() >= 2 && text.starts_with('"') && text.ends_with('"')
 }
 
 #[cfg(test)]
@@ -105,5 +133,12 @@ mod tests {
         assert_eq!(value_of("[a, b]"), Some(PropertyValue::List(vec!["a".into(), "b".into()])));
         assert_eq!(value_of("[[FR-1]]"), Some(PropertyValue::Text("[[FR-1]]".into())));
         assert_eq!(value_of(""), None);
+        assert_eq!(value_of("\"true\""), Some(PropertyValue::Text("true".into())));
+        assert_eq!(value_of("\"1\""), Some(PropertyValue::Text("1".into())));
+        assert_eq!(
+            value_of("[[[FR-1 x]], \"a, b\", , c]"),
+            Some(PropertyValue::List(vec!["[[FR-1 x]]".into(), "a, b".into(), "c".into()]))
+        );
+        assert_eq!(value_of("[]"), Some(PropertyValue::List(vec![])));
     }
 }

@@ -156,6 +156,14 @@ impl NotePath {
         })
     }
 
+    /// Another file name in the same folder.
+    pub fn in_its_folder(&self, file_name: &str) -> Result<Self, InvalidId> {
+        Self::new(match self.folder() {
+            "" => file_name.to_owned(),
+            folder => format!("{folder}/{file_name}"),
+        })
+    }
+
     pub fn is_markdown(&self) -> bool {
         self.0.ends_with(".md")
     }

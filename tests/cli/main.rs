@@ -1,8 +1,10 @@
 //! The program as people meet it: the real binary, real vaults and repositories, its output and exit codes.
 
 mod beside;
+mod check;
 mod demo;
 mod look;
+mod mv;
 mod reference;
 mod support;
 mod sync;

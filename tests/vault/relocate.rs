@@ -91,3 +91,30 @@ fn nothing_is_overwritten_and_a_missing_note_is_said() {
     let missing = relocate(&place.lock(), &place.vault, &note("none.md"), &note("some.md"), &scan);
     assert!(matches!(missing, Err(VaultError::Missing { .. })));
 }
+
+#[test]
+fn a_folder_s_move_goes_on_after_a_crash_behind_the_rename() {
+    let place = Place::bare();
+    place.write("a/One.md", "[[a/Two]] [h](../Home.md)\n");
+    place.write("a/Two.md", "");
+    place.write("Home.md", "[one](a/One.md) [[a/Two]]\n");
+    let scan = Scanner::new(&place.vault).scan().unwrap();
+    let (from, to) = (note("a"), note("b/c"));
+    // The record of a move that was begun, as it stands when the process is killed behind the rename.
+    let hash = |text: &str| ado_vault::domain::ContentHash::of(text);
+    let record = serde_json::json!({
+        "from": from, "to": to, "is_folder": true, "touched": [],
+        "files": [
+            {"from": "a/One.md", "to": "b/c/One.md", "text": hash("[[a/Two]] [h](../Home.md)\n")},
+            {"from": "a/Two.md", "to": "b/c/Two.md", "text": hash("")},
+        ],
+    });
+    place.write(".ado/move.json", &record.to_string());
+    fs::create_dir(place.file("b")).unwrap();
+    fs::rename(place.file("a"), place.file("b/c")).unwrap();
+    let moved = relocate(&place.lock(), &place.vault, &from, &to, &scan).unwrap();
+    assert_eq!(place.text("b/c/One.md"), "[[b/c/Two]] [h](../../Home.md)\n");
+    assert_eq!(place.text("Home.md"), "[one](b/c/One.md) [[b/c/Two]]\n");
+    assert!(moved.touched.contains(&note("Home.md")) && moved.touched.contains(&note("a/Two.md")));
+    assert!(!place.file(".ado/move.json").exists());
+}
