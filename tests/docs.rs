@@ -4,7 +4,7 @@
 use std::path::Path;
 
 use ado_vault::domain::{AgentConfig, FeatureProperties, ModelConfig};
-use ado_vault::note;
+use ado_vault::{note, report};
 
 fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
@@ -61,4 +61,48 @@ fn every_property_of_notes_agents_and_models_is_documented() {
     documented("docs/notes.md", schemars::schema_for!(FeatureProperties));
     documented("docs/agents.md", schemars::schema_for!(AgentConfig));
     documented("docs/models.md", schemars::schema_for!(ModelConfig));
+}
+
+#[test]
+fn every_rule_of_check_is_documented_and_every_documented_rule_is_one() {
+    let page = read("docs/check.md");
+    let sections: Vec<(&str, &str)> =
+        page.split("\n### `").skip(1).filter_map(|section| section.split_once('`')).collect();
+    let documented: Vec<&str> = sections.iter().map(|(code, _)| *code).collect();
+    let rules: Vec<&str> = report::RULES.iter().map(|rule| rule.code).collect();
+    assert!(rules.is_sorted());
+    let sorted = |mut codes: Vec<&str>| {
+        codes.sort_unstable();
+        codes.iter().map(|code| (*code).to_owned()).collect::<Vec<_>>()
+    };
+    assert_eq!(sorted(documented), sorted(rules.clone()));
+    for (code, text) in &sections {
+        assert!(text.contains("Why:") && text.contains("Remedy:"), "docs/check.md: {code}");
+        let what = report::RULES.iter().find(|rule| rule.code == *code).unwrap().what;
+        assert!(
+            text.split_whitespace().collect::<Vec<_>>().join(" ").contains(what),
+            "docs/check.md: {code}: {what}"
+        );
+    }
+    // Codes as the sources write them.
+    let mut found = 0;
+    for entry in walkdir::WalkDir::new(root().join("src")).into_iter().map(Result::unwrap) {
+        if entry.path().extension().is_none_or(|extension| extension != "rs") {
+            continue;
+        }
+        let source = std::fs::read_to_string(entry.path()).unwrap();
+        let source = source.split("#[cfg(test)]").next().unwrap();
+        for kind in ["Diagnostic::error(", "Diagnostic::warning("] {
+            for call in source.split(kind).skip(1) {
+                let Some(code) = call.trim_start().strip_prefix('"').and_then(|code| code.split('"').next())
+                else {
+                    continue;
+                };
+                found += 1;
+                let is_of_the_engine = entry.path().starts_with(root().join("src/engine"));
+                assert!(is_of_the_engine || rules.contains(&code), "{}: {code}", entry.path().display());
+            }
+        }
+    }
+    assert!(found > 30, "codes were found: {found}");
 }

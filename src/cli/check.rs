@@ -1,5 +1,6 @@
 //! `ado-vault check`: what is wrong with the vault's notes.
 
+use std::convert::Infallible;
 use std::io::IsTerminal;
 use std::path::PathBuf;
 
@@ -7,57 +8,158 @@ use clap::Args;
 use miette::{LabeledSpan, MietteDiagnostic, MietteHandlerOpts, NamedSource, Report};
 
 use super::args::{Format, Global};
+use super::diff::NoteDiff;
 use super::session::open_vault;
 use super::{Exit, Failure, output};
 use crate::domain::{Diagnostic, NotePath, Severity};
 use crate::engine::see;
 use crate::note;
-use crate::report;
-use crate::vault::Vault;
+use crate::report::{self, Texts};
+use crate::vault::{History, Scanner, Vault, VaultError, VaultLock, edit, linkable_files};
 
 /// What is wrong with the vault's notes, with line and remedy
 #[derive(Debug, Args)]
-#[command(
-    after_help = "Examples:\n  ado-vault check\n  ado-vault check \"10_features/02_new/FR-001 Dark mode.md\""
-)]
+#[command(after_help = "Examples:
+  ado-vault check
+  ado-vault check \"10_features/02_new/FR-001 Dark mode.md\"
+  ado-vault check --fix --dry-run      show what could be mended
+  ado-vault check --format sarif > check.sarif
+
+Exit code 1 when there are errors; warnings and hints leave it 0.")]
 pub struct CheckArgs {
     /// Notes or folders [default: the whole vault]
     pub paths: Vec<PathBuf>,
+    /// Mend what can be mended in one way only: broken links whose file has moved, `tags` written as text. Shows what it
+    /// wrote and commits nothing
+    #[arg(long)]
+    pub fix: bool,
+    /// With --fix: write nothing, only show
+    #[arg(long, requires = "fix")]
+    pub dry_run: bool,
 }
 
 pub fn run(global: &Global, args: &CheckArgs) -> Result<Exit, Failure> {
     let vault = open_vault(global)?;
-    let seen = see(&vault, &[])?;
-    let scan = &seen.observation.scan;
-    let text = |path: &NotePath| scan.note(path).map(|note| &*note.text);
-    let mut found = report::check(&seen.observation.snapshot, &seen.plan, &text);
-    found.extend(seen.damage.iter().cloned());
     let wanted: Vec<String> = args.paths.iter().map(|path| inside(&vault, path)).collect::<Result<_, _>>()?;
-    if !wanted.is_empty() {
-        found.retain(|diagnostic| {
-            diagnostic
-                .path
-                .as_ref()
-                .is_some_and(|path| wanted.iter().any(|below| is_at(path.as_str(), below)))
-        });
-    }
-    if global.format == Format::Json {
-        output::json(&found)?;
-    } else {
-        draw_for_terminal()?;
-        for diagnostic in &found {
-            let source = diagnostic.path.as_ref().and_then(text);
-            output::raw(format!("{:?}\n", in_source(diagnostic, source)).as_bytes());
+    let is_wanted =
+        |path: &NotePath| wanted.is_empty() || wanted.iter().any(|below| is_at(path.as_str(), below));
+    if args.fix {
+        let fixed = fix(&vault, args.dry_run, &is_wanted)?;
+        if args.dry_run {
+            return show_fixes(global, &fixed);
         }
-        let count = |severity| found.iter().filter(|diagnostic| diagnostic.severity == severity).count();
-        output::line(format!(
-            "{} notes, {} errors, {} warnings",
-            scan.notes.len(),
-            count(Severity::Error),
-            count(Severity::Warning)
-        ));
+        for change in &fixed {
+            output::say(change.diff.trim_end());
+        }
     }
+    let seen = see(&vault, &[])?;
+    let look = &seen.observation;
+    let text = |path: &NotePath| look.scan.note(path).map(|note| &*note.text);
+    let mut found = report::check(&look.snapshot, &seen.plan, &text);
+    found.extend(seen.damage.iter().cloned());
+    let files = linkable_files(&vault);
+    found.extend(report::check_texts(&Texts {
+        notes: look.scan.notes.iter().map(|note| (&note.path, &*note.text)).collect(),
+        files: &files,
+        features: look.folders.features(),
+        runs: look.folders.runs(),
+        templates: look.folders.templates(),
+        agents: look.folders.agents(),
+    }));
+    found.retain(|diagnostic| match &diagnostic.path {
+        Some(path) => is_wanted(path),
+        None => wanted.is_empty(),
+    });
+    found.sort_by(|a, b| (&a.path, a.line, a.column, &a.code).cmp(&(&b.path, b.line, b.column, &b.code)));
+    found.dedup();
+    print(global, &vault, &found, &text, look.scan.notes.len())?;
     Ok(if found.iter().any(Diagnostic::is_error) { Exit::Errors } else { Exit::Done })
+}
+
+fn print<'a>(
+    global: &Global,
+    vault: &Vault,
+    found: &[Diagnostic],
+    text: &dyn Fn(&NotePath) -> Option<&'a str>,
+    notes: usize,
+) -> Result<(), Failure> {
+    let folder = || match History::open(vault) {
+        Ok(history) => Ok(history.folder().to_owned()),
+        Err(VaultError::NoRepository { .. }) => Ok(String::new()),
+        Err(error) => Err(error),
+    };
+    match global.format {
+        Format::Json => return output::json(&found),
+        Format::Sarif => return output::json(&report::sarif(found, &folder()?)),
+        Format::Github => {
+            let folder = folder()?;
+            for diagnostic in found {
+                output::line(report::annotation(diagnostic, &folder));
+            }
+            return Ok(());
+        }
+        Format::Human => {}
+    }
+    draw_for_terminal()?;
+    for diagnostic in found {
+        let source = diagnostic.path.as_ref().and_then(text);
+        output::raw(format!("{:?}\n", in_source(diagnostic, source)).as_bytes());
+    }
+    let count = |severity| found.iter().filter(|diagnostic| diagnostic.severity == severity).count();
+    output::line(format!(
+        "{notes} notes, {} errors, {} warnings, {} hints",
+        count(Severity::Error),
+        count(Severity::Warning),
+        count(Severity::Info)
+    ));
+    Ok(())
+}
+
+/// Mends what can be mended in one way only, under the vault's lock. Notes that cannot be edited are left alone.
+fn fix(
+    vault: &Vault,
+    dry_run: bool,
+    is_wanted: &dyn Fn(&NotePath) -> bool,
+) -> Result<Vec<NoteDiff>, Failure> {
+    let lock = VaultLock::acquire(vault)?;
+    let (scan, files, folders) = (Scanner::new(vault).scan()?, linkable_files(vault), vault.folders()?);
+    let left_alone = [folders.templates(), folders.agents(), folders.runs()];
+    let mut fixed = vec![];
+    for note in scan.notes.iter().filter(|note| is_wanted(&note.path)) {
+        if left_alone.iter().any(|folder| is_at(note.path.as_str(), folder)) {
+            continue;
+        }
+        let Some(after) = mended(&note.path, &note.text, &files) else { continue };
+        if !dry_run {
+            let written = edit(&lock, vault, &note.path, |text| {
+                Ok::<_, Infallible>(mended(&note.path, text, &files).unwrap_or_else(|| text.to_owned()))
+            });
+            if let Err(error) = written {
+                output::say(format!("{}: {error}", note.path));
+                continue;
+            }
+        }
+        fixed.push(NoteDiff::of(&note.path, &note.path, &note.text, &after));
+    }
+    Ok(fixed)
+}
+
+/// The note's text with its broken links and its text-like lists mended; `None` when there is nothing to mend.
+fn mended(path: &NotePath, text: &str, files: &[NotePath]) -> Option<String> {
+    let linked = report::mended_links(path, text, files);
+    let listed = note::with_lists(linked.as_deref().unwrap_or(text));
+    listed.or(linked)
+}
+
+fn show_fixes(global: &Global, fixed: &[NoteDiff]) -> Result<Exit, Failure> {
+    if global.format == Format::Json {
+        output::json(&fixed)?;
+    } else {
+        for change in fixed {
+            output::line(change.diff.trim_end());
+        }
+    }
+    Ok(Exit::Done)
 }
 
 /// The path below the vault, as notes are named.

@@ -240,7 +240,7 @@ fn wikilinks(text: &str, within: Range<usize>, opaque: &[Range<usize>], found: &
 }
 
 /// `a b` of `a%20b`; what is no valid encoding stays as it is.
-fn percent_decoded(text: &str) -> String {
+pub(super) fn percent_decoded(text: &str) -> String {
     let bytes = text.as_bytes();
     let mut out = Vec::with_capacity(bytes.len());
     let mut at = 0;

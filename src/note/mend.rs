@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::ops::Range;
 
 use super::link::{Link, LinkKind, links};
-use super::places::{Places, Reach, fold, resolved};
+use super::places::{Places, Reach, fold, path_from_root};
 use super::split;
 use super::yaml::parse_front;
 use crate::domain::NotePath;
@@ -186,7 +186,7 @@ impl View<'_> {
         if !is_relative || path.starts_with('/') {
             return None;
         }
-        let Some(place) = resolved(self.from.folder(), path) else {
+        let Some(place) = path_from_root(self.from.folder(), path) else {
             return self.turned_outside(path);
         };
         let moved = self.moved.moved_folder(&place);

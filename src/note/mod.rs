@@ -3,6 +3,7 @@
 //! Parsing never fails: it gives what could be read and diagnostics with line numbers. Edits are functions of the
 //! current text; what cannot be edited safely is refused. Nothing here reads files or knows where a vault lies.
 
+mod anchors;
 mod block;
 mod canvas;
 mod coerce;
@@ -16,6 +17,7 @@ mod front_matter;
 mod limits;
 mod link;
 mod list;
+mod lists;
 mod mend;
 mod name;
 mod outline;
@@ -31,17 +33,20 @@ mod schema;
 mod sections;
 mod yaml;
 
+pub use anchors::{Anchors, Missing};
 pub use block::{Block, block_hash, blocks, set_block, without_blocks};
 pub use criteria::tick_criteria;
 pub use edit_error::EditError;
 pub use feature::{dependency_ids, parse_feature};
 pub use front_matter::{Split, body, split};
 pub use link::{Link, LinkKind, links};
+pub use lists::{LISTS, with_lists};
 pub use mend::Relocation;
 pub use name::{file_name, slug};
 pub use phases::settle_rows;
-pub use places::{Places, Reach};
+pub use places::{Places, Reach, path_from_root};
 pub use plain::plain;
+pub(crate) use preflight::preflight;
 pub use property::{PropertyValue, set_properties, set_property};
 pub use registry::{
     Read, read_agent, read_approvals, read_gates, read_model, read_repository, read_routing, read_settings,

@@ -67,7 +67,7 @@ impl<'a> Places<'a> {
         }
         let is_dotted = path.starts_with("./") || path.starts_with("../");
         if is_markdown || is_dotted {
-            let found = resolved(from.folder(), path).and_then(|path| self.at(&path));
+            let found = path_from_root(from.folder(), path).and_then(|path| self.at(&path));
             if found.is_some() || is_dotted {
                 return found.map(|path| (path, Reach::Relative));
             }
@@ -122,8 +122,8 @@ pub(crate) fn fold(path: &str) -> String {
     if path.is_ascii() { path.to_ascii_lowercase() } else { path.nfc().collect::<String>().to_lowercase() }
 }
 
-/// The path from the vault's root; `None` when it leaves the vault.
-pub(super) fn resolved(folder: &str, path: &str) -> Option<String> {
+/// The path from the vault's root that `path` says in a note of `folder`; `None` when it leaves the vault.
+pub fn path_from_root(folder: &str, path: &str) -> Option<String> {
     let mut parts: Vec<&str> = folder.split('/').filter(|part| !part.is_empty()).collect();
     for part in path.split('/') {
         match part {

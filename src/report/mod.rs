@@ -4,13 +4,15 @@ mod annotation;
 mod check;
 mod history;
 pub mod render;
+mod sarif;
 mod status;
 mod step;
 mod why;
 
 pub use annotation::annotation;
-pub use check::{Source, check};
+pub use check::{RULES, Rule, Source, Texts, check, check_texts, mended_links};
 pub use history::{LogLine, log};
+pub use sarif::sarif;
 pub use status::{Holder, StatusReport, StatusRow, status};
 pub use step::{Setback, answer, fault, setbacks};
 pub use why::{WhyReport, why};

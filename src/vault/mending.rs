@@ -51,6 +51,11 @@ impl Files {
     }
 }
 
+/// All files of the vault that links can lead to, sorted.
+pub fn linkable_files(vault: &Vault) -> Vec<NotePath> {
+    Files::of(vault, &mut vec![]).all
+}
+
 /// What moves make of the vault's files.
 pub(crate) struct Mending<'a> {
     relocation: Relocation<'a>,

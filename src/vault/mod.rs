@@ -30,6 +30,7 @@ pub use history::{
 pub use journal::{Journal, all_runs, read_journal, runs_of, write_transcript};
 pub use kept::{Sweeper, sweep_kept};
 pub use lock::{VaultLock, WatchLock};
+pub use mending::linkable_files;
 pub use relocate::{Moved, Relinked, mend_after_move, mended_by_move, preview_move, relocate};
 pub use root::Vault;
 pub use scan::{Scan, ScannedNote, Scanner};

@@ -1,9 +1,9 @@
-//! Everything that is wrong with a vault's notes, each with a place and a remedy.
+//! What is wrong with features and the configuration, as the snapshot has them.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 
 use crate::domain::{
-    Config, Diagnostic, Feature, FeatureId, ModelName, NotePath, Plan, RepoName, Severity, Snapshot,
+    Config, Diagnostic, Feature, FeatureId, ModelName, NotePath, Plan, RepoName, Snapshot, Status,
 };
 use crate::note;
 
@@ -21,7 +21,12 @@ pub fn check(snapshot: &Snapshot, plan: &Plan, text: &Source<'_>) -> Vec<Diagnos
     }
     found.extend(of_ids(snapshot));
     found.extend(of_references_in_config(&snapshot.config));
-    found.extend(cycles(plan));
+    found.extend(cycles(snapshot));
+    sorted(found)
+}
+
+/// In order of their places, each once.
+pub(super) fn sorted(mut found: Vec<Diagnostic>) -> Vec<Diagnostic> {
     found.sort_by(|a, b| {
         (&a.path, a.line, a.column, &a.code, &a.message)
             .cmp(&(&b.path, b.line, b.column, &b.code, &b.message))
@@ -135,14 +140,45 @@ fn of_references_in_config(config: &Config) -> Vec<Diagnostic> {
     found
 }
 
-/// Cycles are found by the decisions; here they only get a place.
-fn cycles(plan: &Plan) -> Vec<Diagnostic> {
-    plan.waits()
-        .filter(|(_, wait)| wait.on.contains("cycle") || wait.why.contains("cycle"))
-        .map(|(decision, wait)| Diagnostic {
-            severity: Severity::Error,
-            ..Diagnostic::error("dependency-cycle", wait.why.clone(), wait.unblock.clone())
-                .in_note(&decision.path)
-        })
-        .collect()
+/// Features that wait for each other, done ones aside. Each names the way back to itself.
+fn cycles(snapshot: &Snapshot) -> Vec<Diagnostic> {
+    let open = snapshot.features.iter().filter(|view| view.feature.folder != Some(Status::Done));
+    let needs: BTreeMap<&FeatureId, Vec<FeatureId>> = open
+        .filter_map(|view| Some((view.feature.id.as_ref()?, note::dependency_ids(&view.feature))))
+        .collect();
+    let mut found = vec![];
+    for view in &snapshot.features {
+        let Some(way) = view.feature.id.as_ref().and_then(|id| way_back(id, &needs)) else { continue };
+        let way: Vec<String> = way.iter().map(ToString::to_string).collect();
+        let message = format!("`{}` waits for itself: {}", way[0], way.join(" → "));
+        let remedy = "remove one of these from `depends_on`";
+        found.push(Diagnostic::error("dependency-cycle", message, remedy).in_note(&view.feature.path));
+    }
+    found
+}
+
+/// The shortest way from a feature over what it needs back to it.
+fn way_back(id: &FeatureId, needs: &BTreeMap<&FeatureId, Vec<FeatureId>>) -> Option<Vec<FeatureId>> {
+    let mut came_from: BTreeMap<&FeatureId, &FeatureId> = BTreeMap::new();
+    let (id, _) = needs.get_key_value(id)?;
+    let mut open = VecDeque::from([*id]);
+    while let Some(here) = open.pop_front() {
+        for next in &needs[here] {
+            if next == *id {
+                let mut way = vec![next.clone(), here.clone()];
+                while let Some(before) = way.last().and_then(|last| came_from.get(last)) {
+                    way.push((*before).clone());
+                }
+                way.reverse();
+                return Some(way);
+            }
+            if let Some((next, _)) = needs.get_key_value(next)
+                && !came_from.contains_key(*next)
+            {
+                came_from.insert(next, here);
+                open.push_back(next);
+            }
+        }
+    }
+    None
 }
