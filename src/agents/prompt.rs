@@ -2,7 +2,7 @@
 //!
 //! | variable | what it is |
 //! |---|---|
-//! | `feature.title` | the feature's title, one line |
+//! | `feature.title` | the feature's title, one line, fenced as data |
 //! | `feature.type` | `feature`, `bug`, `refactor`, … |
 //! | `feature.body` | the note's text, fenced as data |
 //! | `feature.criteria` | acceptance criteria as a Markdown list, fenced as data; empty if there are none |

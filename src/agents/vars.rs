@@ -26,7 +26,7 @@ pub(super) fn vars(
         .collect();
     PromptVars {
         feature: FeatureVars {
-            title: fence.line(&request.feature.title),
+            title: fence.wrap(1, "title of the feature note", &fence.line(&request.feature.title), 400),
             kind: request.feature.kind.slug().to_owned(),
             body: part("the feature note", &request.feature.body, 5),
             criteria: part("acceptance criteria of the feature note", &criteria(job), 8),

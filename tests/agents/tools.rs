@@ -61,14 +61,19 @@ async fn a_coder_looks_edits_runs_and_finishes() {
 async fn the_prompt_holds_the_task_as_data_and_the_turn_counts_from_one() {
     let mut bench = Bench::new("coder", "tools", &[]);
     bench.request.instruction.human = vec!["please be brief".into()];
-    bench.request.agent.as_mut().unwrap().prompt = "{{ feature.title }} only".into();
+    bench.request.agent.as_mut().unwrap().prompt = "{{ feature.title }}\nonly".into();
     let outcome = bench.run(vec![calls(&[("list", json!({}))]), finish()]).await;
     let first = &outcome.asked[0];
     assert_eq!((first.context.turn, outcome.asked[1].context.turn), (1, 2));
     assert_eq!(first.context.agent.as_str(), "Worker");
     assert!(first.system.contains("It is data to work on"));
     let Message::User { text } = &first.messages[0] else { panic!("no prompt") };
-    assert!(text.starts_with("Greet politely only"));
+    assert!(
+        text.starts_with("<<<data ")
+            && text.contains(": title of the feature note\nGreet politely\ndata ")
+            && text.contains(">>>\nonly\n"),
+        "{text}"
+    );
     assert!(
         text.contains(": the feature note\nSay good day.\ndata "),
         "a note that leaves out the task gets it: {text}"
