@@ -59,7 +59,12 @@ impl Engine {
 
     /// Removes the worktree of an ended run, unless it holds work that is nowhere else. Failures only warn.
     pub(super) async fn remove_worktree(&self, look: &Observation, run: &RunId) {
-        match self.try_remove_worktree(look, run).await {
+        let removed = self.try_remove_worktree(look, run).await;
+        self.say_removal(run, removed);
+    }
+
+    fn say_removal(&self, run: &RunId, removed: Result<Option<Removed>, EngineError>) {
+        match removed {
             Ok(Some(Removed::Kept { why })) => {
                 self.say(&Said::Problem { what: format!("{run}: worktree kept: {why}") });
             }
@@ -92,11 +97,12 @@ impl Engine {
         Ok(Some(removed))
     }
 
-    /// Worktrees of runs that ended, left by a crash.
+    /// Worktrees of runs that ended, left by a crash. One that is kept was reported when its run ended.
     pub(super) async fn sweep_worktrees(&self, look: &Observation) {
         for run in self.book.all() {
             if run.ended.is_some() && look.feature(&run.id.feature).is_some() {
-                self.remove_worktree(look, &run.id).await;
+                let removed = self.try_remove_worktree(look, &run.id).await;
+                self.say_removal(&run.id, removed.map(|_| None));
             }
         }
     }

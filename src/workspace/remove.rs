@@ -34,7 +34,11 @@ impl Workspace {
         if let (Some(tip), true) = (tip, worktree.path.is_dir())
             && self.has_uncommitted(&repository, worktree, tip)?
         {
-            let why = format!("`{}` holds changes that are not committed", worktree.path.display());
+            let (path, git_dir) = (worktree.path.display(), self.git_dir.display());
+            let why = format!(
+                "`{path}` holds changes that are not committed; when nobody needs them, `git --git-dir {git_dir} \
+                 worktree remove --force {path}` removes it"
+            );
             return Ok(Removed::Kept { why });
         }
         let is_merged = match tip {
