@@ -17,7 +17,7 @@ use super::{EngineError, InProcess, Listener, RunBook, Said, StepExecutor, StepS
 use crate::decide;
 use crate::domain::{
     Brake, Diagnostic, Effect, Event, FeatureId, FeatureView, Instruction, Plan, PullRequestView, RunId,
-    SandboxMode, StepKey, StepOutcome, StepResult,
+    SandboxMode, Settings, StepKey, StepOutcome, StepResult,
 };
 use crate::forge::Forges;
 use crate::models;
@@ -77,6 +77,20 @@ impl Failure {
     }
 }
 
+/// How often `watch` looks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Pace {
+    debounce: Duration,
+    poll: Duration,
+}
+
+fn pace(settings: &Settings) -> Pace {
+    Pace {
+        debounce: Duration::from_millis(settings.debounce_ms),
+        poll: Duration::from_secs(settings.poll_seconds.max(1)),
+    }
+}
+
 /// The one engine of a vault. Holds its lock as long as it lives.
 pub struct Engine {
     pub(super) vault: Vault,
@@ -106,6 +120,8 @@ pub struct Engine {
     pub(super) claimed: BTreeSet<RunId>,
     /// Whether a note was still being typed at the last look.
     settling: bool,
+    /// As the settings of the last look say.
+    pace: Pace,
     _lock: WatchLock,
 }
 
@@ -163,6 +179,7 @@ impl Engine {
             books_only: false,
             claimed: BTreeSet::new(),
             settling: false,
+            pace: pace(&first.snapshot.config.settings),
             _lock: lock,
         };
         for problem in damage {
@@ -207,16 +224,19 @@ impl Engine {
 
     /// Works until stopped.
     pub async fn watch(&mut self, stop: &CancellationToken) -> Result<Outcome, EngineError> {
-        let settings = self.look()?.snapshot.config.settings;
-        let debounce = Duration::from_millis(settings.debounce_ms);
-        let poll = Duration::from_secs(settings.poll_seconds.max(1));
+        let mut pace = pace(&self.look()?.snapshot.config.settings);
         self.hear_of_claims().await?;
-        let (_watch, mut looks) = Watch::start(&self.vault, debounce, poll)?;
+        let (mut _watch, mut looks) = Watch::start(&self.vault, pace.debounce, pace.poll)?;
         loop {
             let plan = self.settle(stop).await?;
             if stop.is_cancelled() {
                 return self.stop().await;
             }
+            if self.pace != pace {
+                pace = self.pace;
+                (_watch, looks) = Watch::start(&self.vault, pace.debounce, pace.poll)?;
+            }
+            let poll = pace.poll;
             let pause = if self.waits_on_time(&plan) { SHORT_WAIT } else { poll };
             tokio::select! {
                 () = stop.cancelled() => {}
@@ -257,6 +277,7 @@ impl Engine {
             self.look_at_pull_requests(&look).await;
             look.put_pull_requests(&self.pull_requests);
             self.cancel_orphans(&look);
+            self.pace = pace(&look.snapshot.config.settings);
             self.settling = look.snapshot.features.iter().any(|view| view.settling);
             let plan = decide::decide(&look.snapshot);
             self.say_problems(&plan);
