@@ -23,6 +23,8 @@ mod parallel;
 mod reload;
 #[path = "engine_behaviour/review.rs"]
 mod review;
+#[path = "engine_behaviour/secrets.rs"]
+mod secrets;
 #[path = "engine_behaviour/setup.rs"]
 mod setup;
 #[path = "common/talk.rs"]

@@ -50,6 +50,11 @@ pub(super) fn held(view: &FeatureView, run: &RunState) -> Option<Next> {
     );
     Some(match brake {
         Brake::Budget => Next::ask_on("budget", why, format!("raise the budget, then {unblock}")),
+        Brake::Secret => {
+            let allow =
+                "if it is no secret, write what is shown under `allow_secrets` in the repository note, then";
+            Next::ask(&format!("{brake}: {detail}"), why, format!("{allow} {unblock}"))
+        }
         _ => Next::ask(&format!("{brake}: {detail}"), why, unblock),
     })
 }

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     AgentConfig, AgentName, Caps, Diagnostic, ForgeSettings, HostRule, ModelConfig, ModelName, RepoName,
-    Role, Routing, Tier, Usd,
+    Role, Routing, SecretWaiver, Tier, Usd,
 };
 
 /// Front matter of `00_system/Settings.md`.
@@ -291,6 +291,9 @@ pub struct Repository {
     /// More glob patterns of paths whose change waits for a human.
     #[serde(default)]
     pub sensitive_paths: Vec<String>,
+    /// What the search for secrets takes for one and is none: lines `rule paths`, with ` sha256:…` behind for one value.
+    #[serde(default)]
+    pub allow_secrets: Vec<SecretWaiver>,
     /// Names of environment variables passed into the sandbox.
     #[serde(default)]
     pub env: Vec<String>,

@@ -42,6 +42,11 @@ pub enum Event {
         #[serde(default)]
         from: Option<Status>,
     },
+    /// Commits of the run's branch were replaced by one with the same files: one of them held a secret.
+    BranchReplaced {
+        from: GitId,
+        to: GitId,
+    },
     Triaged {
         triage: Triage,
     },
@@ -198,6 +203,8 @@ pub enum Brake {
     NoChange,
     StepFailed,
     MissingGate,
+    /// What is to be pushed holds a secret.
+    Secret,
 }
 
 impl std::fmt::Display for Brake {
@@ -214,6 +221,7 @@ impl std::fmt::Display for Brake {
             Self::NoChange => "agent changed nothing",
             Self::StepFailed => "step failed",
             Self::MissingGate => "required gate missing",
+            Self::Secret => "a secret in the change",
         })
     }
 }

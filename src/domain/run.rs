@@ -171,6 +171,12 @@ impl RunState {
         self.last_seq = record.seq;
         match &record.event {
             Event::Started { .. } | Event::ToolCalled { .. } | Event::NetworkRefused { .. } => {}
+            Event::BranchReplaced { from, to } => {
+                let changes = self.changes.iter_mut().map(|(_, change)| change).chain(&mut self.change);
+                for change in changes.filter(|change| change.commit == *from) {
+                    change.commit = to.clone();
+                }
+            }
             Event::Triaged { triage } => self.triage = Some(triage.clone()),
             Event::StepStarted { key, attempt } => {
                 self.parked = None;

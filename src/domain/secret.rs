@@ -49,6 +49,11 @@ static PATTERNS: LazyLock<Vec<Regex>> = LazyLock::new(|| {
 /// Bits a character that a value must have to be taken for a secret by the generic rule.
 const LEAST_ENTROPY: f64 = 3.5;
 
+/// Names of the rules.
+pub fn secret_rules() -> impl Iterator<Item = &'static str> {
+    RULES.iter().map(|(rule, _)| *rule).chain(["not-scanned"])
+}
+
 /// Everything in the text that looks like a secret, in order, without overlaps. Placeholders are left out.
 pub fn secrets_in(text: &str) -> Vec<SecretMatch> {
     let mut found: Vec<SecretMatch> = SET

@@ -11,7 +11,9 @@ use tokio_util::sync::CancellationToken;
 
 use super::setup;
 use crate::agents::{self, AgentAnswer, AgentError, AgentJob, AgentTools, ToolRecorder};
-use crate::domain::{ChangeSet, GateResult, GitId, Step, StepOutcome, StepRequest, StepResult};
+use crate::domain::{
+    ChangeSet, GateDiagnostic, GateResult, GitId, Step, StepOutcome, StepRequest, StepResult, redact_secrets,
+};
 use crate::forge::{ForgeError, Forges};
 use crate::gates::{self, GateError};
 use crate::models::{self, Ledger, ModelError};
@@ -40,8 +42,6 @@ pub struct InProcess {
 
 /// Bytes of diff that a reviewer or tester is shown.
 const DIFF_BYTES: usize = 200_000;
-/// Bytes of diff that are looked through for secrets.
-const SCANNED_BYTES: usize = 32_000_000;
 /// How long a model's limit without a reset time parks a run.
 const DEFAULT_PARK: SignedDuration = SignedDuration::from_secs(60);
 
@@ -84,7 +84,7 @@ impl InProcess {
                     services.recorder.refused(request.key, gate, refusal).await;
                 }
                 let mut gates = ran.results;
-                add_secrets_gate(&mut gates, &place.diff(request, SCANNED_BYTES).await?);
+                add_secrets_gate(&mut gates, place.secrets(request).await?);
                 StepResult::Gated { gates }
             }
             _ => self.with_agent(request, &place, services).await?,
@@ -217,6 +217,15 @@ impl Place {
         }
     }
 
+    /// Secrets that the run's change so far adds.
+    async fn secrets(&self, request: &StepRequest) -> Result<Vec<GateDiagnostic>, StepError> {
+        let (Some(base), Some(head)) = (request.base.clone(), request.head.clone()) else {
+            return Ok(vec![]);
+        };
+        let (workspace, allowed) = (self.workspace.clone(), request.repository.allow_secrets.clone());
+        blocking(move || Ok(super::secrets::added(&workspace, Some(&base), &head, &allowed)?)).await
+    }
+
     async fn facts(&self) -> Result<String, StepError> {
         let (workspace, worktree) = (self.workspace.clone(), self.worktree.clone());
         blocking(move || Ok(super::facts::in_words(&workspace.facts(&worktree)?))).await
@@ -255,9 +264,9 @@ async fn blocking<T: Send + 'static>(
     tokio::task::spawn_blocking(work).await.map_err(|error| StepError::Task(error.to_string()))?
 }
 
-/// Looks for secrets in what the diff adds, whatever the project's own gates look for.
-fn add_secrets_gate(gates: &mut Vec<GateResult>, diff: &str) {
-    let mut found = gates::scan_diff(diff);
+/// The search for secrets in what the change adds, whatever the project's own gates look for.
+fn add_secrets_gate(gates: &mut Vec<GateResult>, diagnostics: Vec<GateDiagnostic>) {
+    let mut found = gates::secrets_gate(diagnostics);
     if gates.iter().any(|gate| gate.name == found.name) {
         found.name.push_str("-built-in");
     }
@@ -271,12 +280,13 @@ fn commit_message(request: &StepRequest, summary: &str) -> String {
         _ if request.key.round > 1 => format!("{feature}: fix round {}", request.key.round),
         _ => format!("{feature}: {}", request.feature.title),
     };
-    format!(
+    let message = format!(
         "{subject}\n\n{}\n\nAdo-Feature: {feature}\nAdo-Run: {}\nAdo-Step: {}\n",
         summary.trim(),
         request.run,
         request.key
-    )
+    );
+    redact_secrets(&message, &[])
 }
 
 /// Why a step gave no result of its own.

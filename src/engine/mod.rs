@@ -24,6 +24,7 @@ mod reader;
 mod recover;
 mod redact;
 mod request;
+mod secrets;
 mod setup;
 mod transition;
 

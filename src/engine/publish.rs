@@ -29,6 +29,10 @@ impl Engine {
         let head = state.head().cloned().ok_or_else(|| EngineError::NoSuchRun(run.to_string()))?;
         let forge = self.forge_of_new(look, view, &state)?;
         let workspace = self.workspace(look, view, &state)?;
+        let Some(head) = self.clear_for_push(look, view, &state, &workspace, head).await? else {
+            return Ok(());
+        };
+        let state = self.state(run)?;
         if !state.completed.contains(&push_effect(&head)) {
             let intent = Event::Intended { effect: push_effect(&head), detail: state.branch.to_string() };
             self.book.append(run, intent)?;
@@ -287,6 +291,11 @@ fn split_message(message: &str) -> (String, String) {
 
 fn push_effect(head: &GitId) -> String {
     format!("push:{head}")
+}
+
+/// The head of a push's effect key.
+pub(super) fn pushed_head(effect: &str) -> Option<GitId> {
+    effect.strip_prefix("push:").map(|head| GitId(head.to_owned()))
 }
 
 /// The acceptance criteria and rows of phases that the last review found met.

@@ -15,5 +15,5 @@ pub use detect::detect;
 pub use error::GateError;
 pub use resolve::resolve;
 pub use run::{GateRun, run};
-pub use secrets::{scan_diff, scan_secrets};
+pub use secrets::{SecretScan, secrets_gate};
 pub use spec::{GateSpec, Parser};

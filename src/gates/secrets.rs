@@ -1,41 +1,44 @@
-//! The built-in secrets gate: text that is about to be committed must hold no keys.
+//! The built-in secrets gate: what is about to be committed or pushed must hold no keys.
 
-use crate::domain::{GateDiagnostic, GateKind, GateResult, GateStatus, Severity, secrets_in};
+use std::collections::BTreeSet;
 
-/// Keys and passwords in the text of one file (or in what a diff adds to it), by the rules of `domain`. The secret
-/// itself is never repeated: only its first four characters.
-pub fn scan_secrets(path: &str, text: &str) -> Vec<GateDiagnostic> {
-    secrets_in(text)
-        .into_iter()
-        .map(|hit| {
-            let before = &text[..hit.range.start];
-            let line_start = before.rfind('\n').map_or(0, |index| index + 1);
-            let shown: String = text[hit.range.clone()].chars().take(4).filter(|c| !c.is_control()).collect();
-            GateDiagnostic {
-                tool: "secrets".to_owned(),
-                severity: Severity::Error,
-                file: Some(path.to_owned()),
-                line: u32::try_from(before.matches('\n').count() + 1).ok(),
-                column: u32::try_from(before[line_start..].chars().count() + 1).ok(),
-                code: Some(hit.rule.to_owned()),
-                message: format!(
-                    "what looks like a secret stands here: `{shown}…`; read it from the environment"
-                ),
-                context: String::new(),
-            }
-        })
-        .collect()
+use crate::domain::{GateDiagnostic, GateKind, GateResult, GateStatus, SecretWaiver, Severity, secrets_in};
+
+/// Looks through the files of a change for secrets that were not there before, and that no human allowed.
+pub struct SecretScan<'a> {
+    allowed: &'a [SecretWaiver],
+    /// Values that the old sides of the change hold: moving one is not adding it.
+    known: BTreeSet<String>,
+    found: Vec<(String, GateDiagnostic)>,
 }
 
-/// The built-in gate `secrets` over what a unified diff adds. Line numbers are those of the new files.
-pub fn scan_diff(diff: &str) -> GateResult {
-    let mut diagnostics = vec![];
-    for (path, first, added) in added_pieces(diff) {
-        diagnostics.extend(scan_secrets(&path, &added).into_iter().map(|found| GateDiagnostic {
-            line: found.line.map(|line| line + first.saturating_sub(1)),
-            ..found
-        }));
+impl<'a> SecretScan<'a> {
+    pub fn new(allowed: &'a [SecretWaiver]) -> Self {
+        Self { allowed, known: BTreeSet::new(), found: vec![] }
     }
+
+    /// One file of the change, before and after; empty where there is none.
+    pub fn file(&mut self, path: &str, old: &[u8], new: &[u8]) {
+        let old = String::from_utf8_lossy(old);
+        self.known.extend(secrets_in(&old).into_iter().map(|hit| old[hit.range].to_owned()));
+        self.found.extend(found_in(path, &String::from_utf8_lossy(new), self.allowed));
+    }
+
+    /// A file that is too large to be looked through: nobody knows what it holds.
+    pub fn unread(&mut self, path: &str, bytes: u64) {
+        let message = format!("this file of {bytes} bytes is too large to be looked through for secrets");
+        self.found.push((String::new(), diagnostic(path, "not-scanned", message)));
+    }
+
+    /// What was added. The secret itself is never repeated: only its first four characters.
+    pub fn found(self) -> Vec<GateDiagnostic> {
+        let known = self.known;
+        self.found.into_iter().filter(|(value, _)| !known.contains(value)).map(|(_, found)| found).collect()
+    }
+}
+
+/// The gate `secrets` with what a scan of the whole change found.
+pub fn secrets_gate(diagnostics: Vec<GateDiagnostic>) -> GateResult {
     let status = if diagnostics.is_empty() { GateStatus::Passed } else { GateStatus::Failed };
     GateResult {
         name: GateKind::Secrets.slug().to_owned(),
@@ -49,66 +52,63 @@ pub fn scan_diff(diff: &str) -> GateResult {
     }
 }
 
-/// Runs of added lines, each with its file and the number of its first line.
-fn added_pieces(diff: &str) -> Vec<(String, u32, String)> {
-    let mut pieces: Vec<(String, u32, String)> = vec![];
-    let (mut path, mut line, mut in_run) = (String::new(), 0_u32, false);
-    // Lines left of the hunk, old and new: what they count is content, whatever it begins with.
-    let (mut old_left, mut new_left) = (0_u32, 0_u32);
-    for text in diff.lines() {
-        if old_left == 0 && new_left == 0 {
-            in_run = false;
-            if let Some(name) = text.strip_prefix("+++ ") {
-                path = name.strip_prefix("b/").unwrap_or(name).to_owned();
-            } else if let Some((old, new)) = hunk(text) {
-                (old_left, line, new_left) = (old, new.0, new.1);
-            }
+/// Secrets in one text, each with its value.
+fn found_in(path: &str, text: &str, allowed: &[SecretWaiver]) -> Vec<(String, GateDiagnostic)> {
+    let mut found = vec![];
+    for hit in secrets_in(text) {
+        let value = &text[hit.range.clone()];
+        if allowed.iter().any(|line| line.allows(hit.rule, path, value)) {
             continue;
         }
-        match text.as_bytes().first() {
-            Some(b'+') => {
-                match pieces.last_mut().filter(|_| in_run) {
-                    Some((_, _, added)) => added.push_str(&format!("{}\n", &text[1..])),
-                    None => pieces.push((path.clone(), line, format!("{}\n", &text[1..]))),
-                }
-                in_run = true;
-                line += 1;
-                new_left = new_left.saturating_sub(1);
-            }
-            Some(b'-') => old_left = old_left.saturating_sub(1),
-            Some(b'\\') => {}
-            _ => {
-                in_run = false;
-                line += 1;
-                old_left = old_left.saturating_sub(1);
-                new_left = new_left.saturating_sub(1);
-            }
-        }
+        let before = &text[..hit.range.start];
+        let line_start = before.rfind('\n').map_or(0, |index| index + 1);
+        let shown: String = value.chars().take(4).filter(|c| !c.is_control()).collect();
+        let message = format!(
+            "what looks like a secret stands here: `{shown}…`; read it from the environment. If it is none, a person \
+             can write `{}` under `allow_secrets` in the repository note",
+            SecretWaiver::line(hit.rule, path, value)
+        );
+        let at = GateDiagnostic {
+            line: u32::try_from(before.matches('\n').count() + 1).ok(),
+            column: u32::try_from(before[line_start..].chars().count() + 1).ok(),
+            ..diagnostic(path, hit.rule, message)
+        };
+        found.push((value.to_owned(), at));
     }
-    pieces
+    found
 }
 
-/// Old length, and new start and length, of `@@ -1,2 +3,4 @@`.
-fn hunk(line: &str) -> Option<(u32, (u32, u32))> {
-    let (old, rest) = line.strip_prefix("@@ -")?.split_once(" +")?;
-    let (new, _) = rest.split_once(" @@")?;
-    let range = |text: &str| -> Option<(u32, u32)> {
-        match text.split_once(',') {
-            Some((start, length)) => Some((start.parse().ok()?, length.parse().ok()?)),
-            None => Some((text.parse().ok()?, 1)),
-        }
-    };
-    Some((range(old)?.1, range(new)?))
+fn diagnostic(path: &str, rule: &str, message: String) -> GateDiagnostic {
+    GateDiagnostic {
+        tool: "secrets".to_owned(),
+        severity: Severity::Error,
+        file: Some(path.to_owned()),
+        line: None,
+        column: None,
+        code: Some(rule.to_owned()),
+        message,
+        context: String::new(),
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
+    fn key(seed: &str) -> String {
+        format!("gh{}_{}", "o", seed.repeat(3))
+    }
+
+    fn scan(allowed: &[SecretWaiver], files: &[(&str, &str, &str)]) -> Vec<GateDiagnostic> {
+        let mut scan = SecretScan::new(allowed);
+        files.iter().for_each(|(path, old, new)| scan.file(path, old.as_bytes(), new.as_bytes()));
+        scan.found()
+    }
+
     #[test]
     fn a_key_is_reported_with_its_place_and_not_repeated() {
-        let key = format!("gh{}_{}", "o", "a1B2c3D4e5F6".repeat(3));
-        let found = scan_secrets("src/a.rs", &format!("fn a() {{\n    let k = \"{key}\";\n}}\n"));
+        let key = key("a1B2c3D4e5F6");
+        let found = scan(&[], &[("src/a.rs", "", &format!("fn a() {{\n    let k = \"{key}\";\n}}\n"))]);
         assert_eq!(found.len(), 1);
         assert_eq!((found[0].line, found[0].column), (Some(2), Some(14)));
         assert_eq!(found[0].code.as_deref(), Some("github-token"));
@@ -116,17 +116,33 @@ mod tests {
     }
 
     #[test]
-    fn only_added_lines_of_a_diff_count_and_are_named_by_their_new_line() {
-        let key = format!("gh{}_{}", "o", "a1B2c3D4e5F6".repeat(3));
-        let old = format!("gh{}_{}", "o", "z9Y8x7W6v5U4".repeat(3));
-        let diff = format!(
-            "diff --git a/a.rs b/a.rs\n--- a/a.rs\n+++ b/a.rs\n@@ -8,3 +10,4 @@ fn\n context {old}\n-{old}\n+x\n+++ {key}\n \n\
-             diff --git a/b.rs b/b.rs\n--- a/b.rs\n+++ b/b.rs\n@@ -1 +1 @@\n-{old}\n+fine\n"
-        );
-        let result = scan_diff(&diff);
-        assert_eq!(result.status, GateStatus::Failed);
-        let places: Vec<_> = result.diagnostics.iter().map(|d| (d.file.as_deref(), d.line)).collect();
-        assert_eq!(places, [(Some("a.rs"), Some(12))]);
-        assert!(scan_diff(&diff.replace(&key, "y")).passed());
+    fn what_was_there_before_is_not_added_wherever_it_goes() {
+        let (old, new) = (key("z9Y8x7W6v5U4"), key("a1B2c3D4e5F6"));
+        let files = [
+            ("b.rs", "", old.as_str()),
+            ("a.rs", old.as_str(), "gone"),
+            ("c.rs", old.as_str(), &format!("{old}\n{new}")),
+        ];
+        let places: Vec<_> = scan(&[], &files).into_iter().map(|found| (found.file, found.line)).collect();
+        assert_eq!(places, [(Some("c.rs".to_owned()), Some(2))]);
+    }
+
+    #[test]
+    fn what_a_human_allowed_is_no_secret() {
+        let key = key("a1B2c3D4e5F6");
+        let found = scan(&[], &[("t/a.json", "", &key)]);
+        let line = found[0].message.split('`').nth(3).unwrap();
+        assert_eq!(scan(&[line.parse().unwrap()], &[("t/a.json", "", &key)]), []);
+        assert_eq!(scan(&[line.parse().unwrap()], &[("t/b.json", "", &key)]).len(), 1);
+        assert_eq!(scan(&["github-token t/**".parse().unwrap()], &[("t/b.json", "", &key)]), []);
+    }
+
+    #[test]
+    fn bytes_that_are_no_text_are_looked_through_and_what_is_too_large_is_said() {
+        let mut scan = SecretScan::new(&[]);
+        scan.file("a.bin", b"", &[b"\0\xff\n", key("a1B2c3D4e5F6").as_bytes(), b"\0"].concat());
+        scan.unread("b.bin", 1 << 30);
+        let rules: Vec<_> = scan.found().into_iter().map(|found| found.code.unwrap()).collect();
+        assert_eq!(rules, ["github-token", "not-scanned"]);
     }
 }

@@ -43,6 +43,7 @@ fn in_words(event: &Event) -> String {
             let boxed = if *sandboxed { "" } else { ", WITHOUT a sandbox" };
             format!("on {repo}, branch {branch}{boxed}: {reason}")
         }
+        Event::BranchReplaced { from, to } => format!("{} by {}", from.short(), to.short()),
         Event::Triaged { triage } => {
             format!(
                 "{}, complexity {}, risk {}, {}",

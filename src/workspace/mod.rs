@@ -7,6 +7,7 @@
 mod beneath;
 mod checkout;
 mod commit;
+mod contents;
 mod credential;
 mod diff;
 mod error;
@@ -27,6 +28,7 @@ mod stage;
 mod trailer;
 mod worktree;
 
+pub use contents::{BranchCommit, Content};
 pub use credential::GitCredential;
 pub use error::WorkspaceError;
 pub use facts::{CommitSubject, Excerpt, LanguageShare, RepositoryFacts};

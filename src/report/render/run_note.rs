@@ -200,6 +200,9 @@ fn told(event: &Event) -> Option<String> {
         Event::StepFinished { key, outcome, .. } => format!("{key}: {}", words::result(&outcome.result)),
         Event::Completed { effect, detail } => done(effect, detail)?,
         Event::PullRequestOpened { pr, head } => format!("pull request {pr} at {}", head.short()),
+        Event::BranchReplaced { to, .. } => {
+            format!("commits that held a secret were replaced by {}, nothing of them was pushed", to.short())
+        }
         Event::Merged { commit } => format!("merged as {}", commit.short()),
         Event::ApprovalAsked { gate, .. } => format!("asked for approval: {gate}"),
         Event::Approved { gate, by, .. } => format!("{gate} approved by {by}"),
