@@ -22,7 +22,7 @@ use crate::domain::{
 use crate::forge::Forges;
 use crate::models;
 use crate::sandbox::Sandbox;
-use crate::vault::{History, Look, Sweeper, Vault, VaultLock, Watch, WatchLock, sweep_kept};
+use crate::vault::{History, Look, OwnTexts, Sweeper, Vault, VaultLock, Watch, WatchLock};
 
 /// How an engine is opened.
 pub struct Options {
@@ -122,6 +122,8 @@ pub struct Engine {
     settling: bool,
     /// As the settings of the last look say.
     pace: Pace,
+    /// What a crash left uncommitted of ado's own writing.
+    pub(super) own: OwnTexts,
     _lock: WatchLock,
 }
 
@@ -180,6 +182,7 @@ impl Engine {
             claimed: BTreeSet::new(),
             settling: false,
             pace: pace(&first.snapshot.config.settings),
+            own: OwnTexts::default(),
             _lock: lock,
         };
         for problem in damage {
@@ -189,12 +192,10 @@ impl Engine {
             let what = "agents run WITHOUT a sandbox: they can read and change everything you can".to_owned();
             engine.say(&Said::Problem { what });
         }
-        let lock = VaultLock::acquire(vault)?;
-        engine.history.repair(&lock)?;
-        sweep_kept(&lock, vault)?;
-        drop(lock);
-        engine.recover(&first)?;
-        engine.sweep_worktrees(&first).await;
+        let cut_off = engine.finish_writing(&first)?;
+        let look = engine.look()?;
+        engine.recover(&look, &cut_off)?;
+        engine.sweep_worktrees(&look).await;
         Ok(engine)
     }
 
@@ -484,7 +485,7 @@ impl Engine {
     }
 
     pub(super) fn scribe(&self) -> Scribe<'_> {
-        Scribe { vault: &self.vault, history: &self.history, book: &self.book }
+        Scribe { vault: &self.vault, history: &self.history, book: &self.book, own: &self.own }
     }
 
     pub(super) fn say(&self, said: &Said) {

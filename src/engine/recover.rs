@@ -9,22 +9,115 @@ use super::publish::proven_criteria;
 use super::transition::NoteChange;
 use crate::domain::{Event, NotePath, RunState, Status, parse_move};
 use crate::note::PropertyValue;
+use crate::vault::{Intended, VaultError, VaultLock, finish_move, sweep_kept, sweep_temporaries};
 
 impl Engine {
-    /// Brings every run that a crash left between intent and commit to a clean state.
-    pub(super) fn recover(&mut self, look: &Observation) -> Result<(), EngineError> {
+    /// Finishes what a crash cut off in the middle of writing: locks, a move whose links were not all mended, files put
+    /// aside. Gives the commits that were intended and not made.
+    pub(super) fn finish_writing(&mut self, look: &Observation) -> Result<Vec<Intended>, EngineError> {
+        let lock = VaultLock::acquire(&self.vault)?;
+        self.history.repair(&lock)?;
+        let moved = finish_move(&lock, &self.vault, &look.scan)?;
+        let (mut cut_off, own) = self.history.cut_off(&lock)?;
+        self.own = own;
+        if let (Some(moved), Some(last)) = (moved, cut_off.last_mut()) {
+            last.paths.extend(moved.touched);
+        }
+        sweep_kept(&lock, &self.vault)?;
+        sweep_temporaries(&lock, &self.vault)?;
+        Ok(cut_off)
+    }
+
+    /// Brings every run that a crash left between intent and commit to a clean state, then makes the commits that are
+    /// still owed.
+    pub(super) fn recover(&mut self, look: &Observation, cut_off: &[Intended]) -> Result<(), EngineError> {
+        self.recover_runs(look, cut_off)?;
+        if cut_off.is_empty() {
+            return Ok(());
+        }
+        let lock = VaultLock::acquire(&self.vault)?;
+        for commit in cut_off {
+            // A move that was not made is decided anew.
+            if commit.to.as_ref().is_none_or(|to| self.vault.absolute(to).is_ok_and(|to| to.exists())) {
+                self.commit_cut_off(&lock, look, commit)?;
+            }
+        }
+        self.history.all_fulfilled(&lock)?;
+        Ok(())
+    }
+
+    /// Makes one commit that a crash kept from being made, what a human wrote since under the human's name.
+    fn commit_cut_off(
+        &self,
+        lock: &VaultLock,
+        look: &Observation,
+        commit: &Intended,
+    ) -> Result<(), EngineError> {
+        let runs = format!("{}/", look.folders.runs());
+        let (mut ours, mut theirs) = (vec![], vec![]);
+        for path in &commit.paths {
+            let text = match self.vault.read(path) {
+                Ok(text) => text,
+                Err(VaultError::Missing { .. }) => {
+                    ours.push(path.clone());
+                    continue;
+                }
+                Err(_) => continue,
+            };
+            let is_new = self.history.committed_text(path)?.is_none();
+            let is_ours = path.as_str().starts_with(&runs) || self.own.contains(path, &text);
+            if is_ours || (is_new && commit.to.as_ref() != Some(path)) {
+                ours.push(path.clone());
+            } else if is_new {
+                theirs.push(path.clone());
+            }
+        }
+        if let Some(to) = theirs.first()
+            && !self.is_moved_as_it_was(commit, to)?
+        {
+            theirs.extend(ours.iter().filter(|path| self.vault.read(path).is_err()).cloned());
+            self.history.commit_human(lock, &theirs)?;
+        }
+        ours.extend(theirs);
+        self.history.commit(lock, &ours, &commit.message)?;
+        Ok(())
+    }
+
+    /// Whether a moved note holds the text that the last commit has at its old place.
+    fn is_moved_as_it_was(&self, commit: &Intended, to: &NotePath) -> Result<bool, EngineError> {
+        let now = self.vault.read(to)?;
+        for path in commit.paths.iter().filter(|path| *path != to && path.file_name() == to.file_name()) {
+            if self.history.committed_text(path)?.is_some_and(|before| before == now) {
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+
+    fn recover_runs(&mut self, look: &Observation, cut_off: &[Intended]) -> Result<(), EngineError> {
         for run in self.book.all() {
             // A run of another machine is recovered there.
             if look.feature(&run.id.feature).is_none_or(|view| view.claimed_by.is_some()) {
                 continue;
             }
             let uncommitted = self.uncommitted(&run)?;
-            let change = self.left_over(&run, &uncommitted);
+            let intended = || cut_off.iter().filter(|commit| commit.message.is_of(&run.id.feature));
+            let also = intended().flat_map(|commit| commit.paths.clone()).collect();
+            let change = self.left_over(&run, &uncommitted).with(also);
             if let Some(to) = self.unfinished_move(&run) {
                 self.go(look, &run.id, to, change)?;
             } else if uncommitted.iter().any(is_shown) {
-                let what = "finished what a crash cut off";
-                self.project(look, &run.id, change, what, "recovered")?;
+                match intended().next_back() {
+                    Some(commit) => {
+                        let view = self.view(look, &run.id.feature)?;
+                        let message = commit.message.clone();
+                        self.scribe().write(look, &view.feature, Some(&run.id), &change, message)?;
+                    }
+                    None => {
+                        let what = "finished what a crash cut off";
+                        self.project(look, &run.id, change, what, "recovered")?;
+                    }
+                }
             }
         }
         Ok(())

@@ -1,13 +1,15 @@
 //! Writes what a transition means into the vault: properties, blocks, ticks, the move, the run's projection; one
 //! commit for all of it. Writing the same thing twice changes nothing.
 //!
-//! Order, for crashes: the human's version is committed, block hashes are journalled, the note is written, moved,
-//! the move journalled as completed, `run.md` written, everything committed. A restart redoes what is not committed.
+//! Order, for crashes: the human's version is committed, the commit to come is noted down, block hashes are journalled,
+//! the note is written, moved, the move journalled as completed, `run.md` written, everything committed. A restart redoes
+//! what is not committed.
 
 use std::collections::BTreeSet;
 
 use jiff::Timestamp;
 
+use super::book::run_folder;
 use super::observe::Observation;
 use super::{EngineError, RunBook};
 use crate::domain::{
@@ -16,8 +18,8 @@ use crate::domain::{
 use crate::note::{self, EditError, PropertyValue};
 use crate::report::render;
 use crate::vault::{
-    CommitMessage, History, Vault, VaultLock, edit, mend_after_move, mended_by_move, relocate,
-    write_projection,
+    CommitMessage, History, Intended, OwnTexts, StoreError, Vault, VaultLock, edit, mend_after_move,
+    mended_by_move, relocate, write_projection,
 };
 
 /// What should stand in a note, apart from what its run says anyway.
@@ -75,6 +77,8 @@ pub struct Scribe<'a> {
     pub vault: &'a Vault,
     pub history: &'a History,
     pub book: &'a RunBook,
+    /// What a crash left uncommitted of ado's own writing.
+    pub own: &'a OwnTexts,
 }
 
 impl Scribe<'_> {
@@ -101,12 +105,21 @@ impl Scribe<'_> {
         let left: Vec<(&NotePath, Option<ContentHash>)> = left
             .map(|at| Ok((at, self.history.committed_text(at)?.map(ContentHash::of))))
             .collect::<Result<_, EngineError>>()?;
-        let mut of_human = paths.clone();
-        for (from, _) in &left {
-            of_human.extend(mended_by_move(self.vault, from, &feature.path, &look.scan));
-        }
-        of_human.extend(self.mended_with(look, feature, change)?);
+        let target = match change.to {
+            Some(to) if look.folders.status_of(&feature.path) != Some(to) => {
+                Some(feature.path.moved_to(&look.folders.status(to))?)
+            }
+            _ => None,
+        };
+        let moves = left.iter().map(|(from, _)| (*from, &feature.path));
+        let moves = moves.chain(target.iter().map(|target| (&feature.path, target)));
+        let mended: Vec<NotePath> =
+            moves.flat_map(|(from, to)| mended_by_move(self.vault, from, to, &look.scan)).collect();
+        let mut of_human: Vec<NotePath> = paths.iter().chain(&mended).cloned().collect();
+        of_human.retain(|path| !self.vault.read(path).is_ok_and(|text| self.own.contains(path, &text)));
         self.history.commit_human(&lock, &of_human)?;
+        self.history.intend(&lock, self.intended(run, &paths, mended, target.clone(), change, &message)?)?;
+        let nothing_mended = left.is_empty();
         for (from, unmended) in left {
             // A human's move broke them. Obsidian mends such links itself; a file manager does not.
             let to = &feature.path;
@@ -118,14 +131,17 @@ impl Scribe<'_> {
         }
         let state = run.and_then(|run| self.book.state(run));
         let ours = feature.id.as_ref().map(|id| Ours::of(&self.book.runs_of(id))).unwrap_or_default();
-        edit(&lock, self.vault, &feature.path, |text| {
+        let written = edit(&lock, self.vault, &feature.path, |text| {
             edited(text, feature, state.as_deref(), &ours, look.folders.runs(), change)
-        })?;
+        });
+        if nothing_mended && matches!(written, Err(StoreError::Edit(_))) {
+            // Nothing was written that a restart would have to finish.
+            self.history.fulfil(&lock)?;
+        }
+        written?;
         let mut path = feature.path.clone();
         if let Some(to) = change.to {
-            let folder = look.folders.status(to);
-            if look.folders.status_of(&path) != Some(to) {
-                let target = path.moved_to(&folder)?;
+            if let Some(target) = target {
                 let moved = relocate(&lock, self.vault, &path, &target, &look.scan)?;
                 paths.extend(moved.touched);
                 path = target;
@@ -143,23 +159,29 @@ impl Scribe<'_> {
         }
         paths.extend(change.also.iter().cloned());
         self.history.commit(&lock, &paths, &message)?;
+        self.history.fulfil(&lock)?;
         Ok(path)
     }
 
-    /// Files whose links the change's move would mend.
-    fn mended_with(
+    /// The commit that a transition will end in.
+    fn intended(
         &self,
-        look: &Observation,
-        feature: &Feature,
+        run: Option<&RunId>,
+        paths: &[NotePath],
+        mended: Vec<NotePath>,
+        to: Option<NotePath>,
         change: &NoteChange,
-    ) -> Result<Vec<NotePath>, EngineError> {
-        match change.to {
-            Some(to) if look.folders.status_of(&feature.path) != Some(to) => {
-                let target = feature.path.moved_to(&look.folders.status(to))?;
-                Ok(mended_by_move(self.vault, &feature.path, &target, &look.scan))
+        message: &CommitMessage,
+    ) -> Result<Intended, EngineError> {
+        let mut paths: Vec<NotePath> = paths.iter().chain(&change.also).chain(&to).cloned().collect();
+        paths.extend(mended);
+        if let Some(run) = run {
+            let folder = run_folder(self.vault, run)?;
+            for file in ["journal.jsonl", "run.md"] {
+                paths.push(NotePath::new(format!("{folder}/{file}"))?);
             }
-            _ => Ok(vec![]),
         }
+        Ok(Intended { paths, to, message: message.clone() })
     }
 
     /// Journals the hashes of the blocks about to be written, so that a human's edit of one is noticed later.

@@ -3,7 +3,8 @@
 //!
 //! Does not edit notes itself; late text goes through the store like everything else.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
+use std::ffi::OsString;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
@@ -268,6 +269,21 @@ fn look_into(
         return kept.drop_files().map(|()| false);
     }
     Ok(true)
+}
+
+/// What every edit of which a swapped-out file is kept put into its note.
+pub(crate) fn written_texts(vault: &Vault) -> Result<BTreeSet<(NotePath, ContentHash)>, VaultError> {
+    Ok(entries(vault)?.map(|entry| (entry.note, entry.after)).collect())
+}
+
+/// Names of the temporary files that are still to be put away, wherever they are by now.
+pub(crate) fn temporaries(vault: &Vault) -> Result<BTreeSet<OsString>, VaultError> {
+    Ok(entries(vault)?.filter_map(|entry| Some(entry.temporary.file_name()?.to_owned())).collect())
+}
+
+fn entries(vault: &Vault) -> Result<impl Iterator<Item = Entry>, VaultError> {
+    let kept: Vec<Option<Kept>> = records(vault, None)?.into_iter().map(load).collect::<Result<_, _>>()?;
+    Ok(kept.into_iter().flatten().map(|kept| kept.entry))
 }
 
 /// Follows a note that moved, so that late saves reach it.

@@ -20,18 +20,20 @@ mod seam;
 mod store;
 mod swap;
 mod template;
+mod temporary;
 mod watch;
 
 pub use error::{StoreError, VaultError};
 pub use folders::Folders;
 pub use history::{
-    Claimed, CommitMessage, CommittedFeatures, CommittedTexts, History, Pulled, Pushed, TextId, machine,
+    Claimed, CommitMessage, CommittedFeatures, CommittedTexts, History, Intended, OwnTexts, Pulled, Pushed,
+    TextId, machine,
 };
 pub use journal::{Journal, all_runs, read_journal, runs_of, write_transcript};
 pub use kept::{Sweeper, sweep_kept};
 pub use lock::{VaultLock, WatchLock};
 pub use mending::linkable_files;
-pub use relocate::{Moved, Relinked, mend_after_move, mended_by_move, preview_move, relocate};
+pub use relocate::{Moved, Relinked, finish_move, mend_after_move, mended_by_move, preview_move, relocate};
 pub use root::Vault;
 pub use scan::{Scan, ScannedNote, Scanner};
 #[cfg(debug_assertions)]
@@ -39,4 +41,5 @@ pub use seam::{Moment, at_moments};
 pub use store::{Created, Edited, create, edit, write_projection};
 pub use swap::Way;
 pub use template::{InitReport, RepositoryState, init};
+pub use temporary::sweep_temporaries;
 pub use watch::{Look, Watch};

@@ -230,6 +230,18 @@ fn below(vault: &Vault, path: &NotePath) -> Result<Vec<NotePath>, VaultError> {
     Ok(files)
 }
 
+/// Finishes the move that a crash cut off after its rename: mends what is not mended yet. `None` when there is none.
+pub fn finish_move(lock: &VaultLock, vault: &Vault, scan: &Scan) -> Result<Option<Moved>, VaultError> {
+    let record = private_folder(vault)?.join("move.json");
+    let Some(begun) = load(&record)? else { return Ok(None) };
+    if vault.absolute(&begun.from)?.exists() || !vault.absolute(&begun.to)?.exists() {
+        // Not moved yet, or moved on by a human since.
+        place::remove(&record)?;
+        return Ok(None);
+    }
+    finish(lock, vault, begun, scan, &record).map(Some)
+}
+
 /// Mends what the finished rename broke.
 fn finish(
     lock: &VaultLock,

@@ -49,16 +49,15 @@ impl Ending {
             tree: git(&origin, &["rev-parse", "main^{tree}"]),
         }
     }
+}
 
-    /// The lines in which this end differs from another; empty when none.
-    pub fn against(&self, other: &Self) -> String {
-        let shown = |ending: &Self| format!("{ending:#?}").replace("\\n", "\n");
-        if self == other {
-            return String::new();
-        }
-        let (one, two) = (shown(self), shown(other));
-        TextDiff::from_lines(&one, &two).unified_diff().context_radius(1).to_string()
+/// The lines in which one end differs from another; empty when none.
+pub fn difference<T: std::fmt::Debug + PartialEq>(one: &T, other: &T) -> String {
+    if one == other {
+        return String::new();
     }
+    let shown = |ending: &T| format!("{ending:#?}").replace("\\n", "\n");
+    TextDiff::from_lines(&shown(one), &shown(other)).unified_diff().context_radius(1).to_string()
 }
 
 /// Files below a folder, as lines.
@@ -72,7 +71,7 @@ fn leaves(folder: &Path) -> String {
 }
 
 /// The text without what no two runs share.
-fn timeless(text: &str) -> String {
+pub fn timeless(text: &str) -> String {
     let mut text = text.to_owned();
     for (pattern, instead) in [
         (r"\d{4}-\d\d-\d\dT[0-9:.]+Z|\d{4}-\d\d-\d\d \d\d:\d\d(:\d\d)?", "TIME"),

@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use ado_vault::domain::Status;
 
-use crate::judge::{Ending, assert_whole};
+use crate::judge::{Ending, assert_whole, difference};
 use crate::killer::Killer;
 use crate::world::{World, git, run_engine};
 
@@ -92,7 +92,7 @@ fn killed_at_any_word_the_end_is_the_same() {
         let judged = std::panic::catch_unwind(|| {
             let (said, world) = whole_way(at);
             assert_eq!(said.len(), at as usize, "the kill at word {at} did not happen");
-            let difference = expected.against(&Ending::of(&world));
+            let difference = difference(&expected, &Ending::of(&world));
             assert!(difference.is_empty(), "killed at word {at}, {:?}:\n{difference}", said.last());
             assert_whole(&world);
             let head = git(&world.vault_root(), &["rev-parse", "HEAD"]);

@@ -5,6 +5,8 @@
 
 #[cfg(feature = "aimock")]
 mod aimock;
+#[cfg(debug_assertions)]
+mod cut_off;
 mod judge;
 mod kill;
 #[path = "../common/killer.rs"]

@@ -97,7 +97,6 @@ impl History {
 
     /// The lock that another program has on what a commit needs, with its age in seconds.
     pub(super) fn foreign_lock(&self, head: &Head) -> Option<(PathBuf, u64)> {
-        let marks = self.own_files().unwrap_or_default();
         let needed = [
             self.lock_of("index"),
             self.lock_of("HEAD"),
@@ -106,7 +105,10 @@ impl History {
         ];
         needed.into_iter().find_map(|lock| {
             let found = fs::symlink_metadata(&lock).ok()?;
-            if marks.iter().any(|(_, mark)| is_same(mark, &found)) {
+            // In this order: a lock of ours has its mark for as long as it is there.
+            let marks = self.own_files().unwrap_or_default();
+            let is_there = || fs::symlink_metadata(&lock).is_ok_and(|now| is_same(&now, &found));
+            if marks.iter().any(|(_, mark)| is_same(mark, &found)) || !is_there() {
                 return None;
             }
             let made = found.modified().ok()?;

@@ -1,10 +1,12 @@
 //! The words of a commit.
 
-use crate::domain::NotePath;
+use serde::{Deserialize, Serialize};
+
+use crate::domain::{FeatureId, NotePath};
 use crate::note;
 
 /// A commit's message: subject, body, trailers (vault format, section 7).
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct CommitMessage {
     /// `FR-056: planned → in_progress`.
     pub subject: String,
@@ -15,6 +17,11 @@ pub struct CommitMessage {
 }
 
 impl CommitMessage {
+    /// Whether the commit is of this feature.
+    pub(crate) fn is_of(&self, feature: &FeatureId) -> bool {
+        self.trailers.iter().any(|(key, value)| key == "Ado-Feature" && value == feature.as_str())
+    }
+
     /// The text as git stores it. Control characters and line breaks in subject and trailers become spaces.
     pub(super) fn text(&self) -> String {
         let mut text = line(&self.subject);

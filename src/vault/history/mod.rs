@@ -8,6 +8,7 @@ mod claim;
 mod commit;
 mod git_lock;
 mod index;
+mod intended;
 mod message;
 mod program;
 mod read;
@@ -17,6 +18,7 @@ mod sign;
 mod splice;
 
 pub use claim::{Claimed, machine};
+pub use intended::{Intended, OwnTexts};
 pub use message::CommitMessage;
 pub use read::{CommittedFeatures, CommittedTexts, TextId};
 pub use remote::{Pulled, Pushed};
