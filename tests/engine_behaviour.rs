@@ -19,6 +19,8 @@ mod machines;
 mod moves;
 #[path = "engine_behaviour/parallel.rs"]
 mod parallel;
+#[path = "engine_behaviour/pauses.rs"]
+mod pauses;
 #[path = "engine_behaviour/reload.rs"]
 mod reload;
 #[path = "engine_behaviour/review.rs"]

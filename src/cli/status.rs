@@ -6,6 +6,7 @@ use super::args::{Format, Global};
 use super::session::open_vault;
 use super::{Exit, Failure, output};
 use crate::engine::see;
+use crate::note;
 use crate::report::{self, Holder, StatusReport, StatusRow};
 use crate::vault::WatchLock;
 
@@ -27,6 +28,7 @@ pub fn run(global: &Global, args: &StatusArgs) -> Result<Exit, Failure> {
         problems: snapshot.config.problems.iter().chain(&seen.damage).cloned().collect(),
         today: snapshot.spent_today,
         engine: WatchLock::holder(&vault).map(|(pid, what)| Holder { pid, what }),
+        paused: seen.observation.paused.clone(),
         worktree_bytes: seen.worktree_bytes(&vault),
     };
     if global.format == Format::Json {
@@ -40,6 +42,9 @@ pub fn run(global: &Global, args: &StatusArgs) -> Result<Exit, Failure> {
     }
     for problem in &report.problems {
         output::line(format!("{} {problem}", output::severity_mark(problem.severity)));
+    }
+    if let Some(why) = &report.paused {
+        output::line(format!("paused: {}", note::plain(why)));
     }
     output::line("");
     let engine = match &report.engine {

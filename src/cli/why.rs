@@ -21,7 +21,8 @@ pub fn run(global: &Global, args: &WhyArgs) -> Result<Exit, Failure> {
     let vault = open_vault(global)?;
     let seen = see(&vault, &[])?;
     let view = find(&seen.observation, &feature_id(&args.feature)?)?;
-    let why = report::why(view, &seen.plan);
+    let mut why = report::why(view, &seen.plan);
+    why.paused.clone_from(&seen.observation.paused);
     if global.format == Format::Json {
         output::json(&why)?;
         return Ok(Exit::Done);
@@ -30,6 +31,9 @@ pub fn run(global: &Global, args: &WhyArgs) -> Result<Exit, Failure> {
     output::line(format!("{} {} · {status}", why.feature, why.title));
     output::line(format!("  {}", why.path));
     output::line(format!("  next: {}", why.next));
+    if let Some(paused) = &why.paused {
+        output::line(format!("  paused: {}", note::plain(paused)));
+    }
     if !why.reason.is_empty() {
         output::line(format!("  because: {}", why.reason));
     }

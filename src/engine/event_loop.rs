@@ -51,6 +51,7 @@ pub enum Outcome {
 }
 
 /// A step's end, sent by its task.
+#[derive(Clone)]
 pub(super) struct Finished {
     pub run: RunId,
     pub key: StepKey,
@@ -124,6 +125,12 @@ pub struct Engine {
     pace: Pace,
     /// What a crash left uncommitted of ado's own writing.
     pub(super) own: OwnTexts,
+    /// Why nothing can be written now, and since when.
+    paused: Option<(String, Instant)>,
+    /// Whether something was cut off that is to be finished before anything else, by a crash or for want of room.
+    cut_off: bool,
+    /// Ends of steps that could not be journalled yet.
+    unrecorded: Vec<Finished>,
     _lock: WatchLock,
 }
 
@@ -135,6 +142,8 @@ const MOST_TRIES: u32 = 5;
 const MOST_LOOKS: u32 = 1_000;
 /// How long a run in the foreground waits before it looks again for waits that end by themselves.
 const SHORT_WAIT: Duration = Duration::from_secs(1);
+/// How long a run in the foreground waits until the vault can be written again.
+const PAUSE: Duration = Duration::from_secs(60);
 
 impl Engine {
     /// Takes the vault's lock, reads the journals, probes the sandbox, finishes what a crash cut off.
@@ -183,6 +192,9 @@ impl Engine {
             settling: false,
             pace: pace(&first.snapshot.config.settings),
             own: OwnTexts::default(),
+            paused: None,
+            cut_off: true,
+            unrecorded: vec![],
             _lock: lock,
         };
         for problem in damage {
@@ -192,10 +204,10 @@ impl Engine {
             let what = "agents run WITHOUT a sandbox: they can read and change everything you can".to_owned();
             engine.say(&Said::Problem { what });
         }
-        let cut_off = engine.finish_writing(&first)?;
-        let look = engine.look()?;
-        engine.recover(&look, &cut_off)?;
-        engine.sweep_worktrees(&look).await;
+        if !engine.is_paused(&first) {
+            engine.finish_cut_off(&first)?;
+        }
+        engine.sweep_worktrees(&first).await;
         Ok(engine)
     }
 
@@ -207,6 +219,9 @@ impl Engine {
             if stop.is_cancelled() {
                 return self.stop().await;
             }
+            if self.paused.as_ref().is_some_and(|(_, since)| since.elapsed() > PAUSE) {
+                return Ok(Outcome::Failed);
+            }
             if self.in_flight.is_empty() && !self.waits_on_time(&plan) {
                 let human = plan.waits().any(|(_, wait)| wait.needs_human);
                 return Ok(match (human, self.failures.is_empty()) {
@@ -217,7 +232,7 @@ impl Engine {
             }
             tokio::select! {
                 () = stop.cancelled() => {}
-                finished = self.done.recv() => self.take_finished(finished)?,
+                finished = self.done.recv(), if self.paused.is_none() => self.take_finished(finished)?,
                 () = tokio::time::sleep(SHORT_WAIT) => {}
             }
         }
@@ -241,7 +256,7 @@ impl Engine {
             let pause = if self.waits_on_time(&plan) { SHORT_WAIT } else { poll };
             tokio::select! {
                 () = stop.cancelled() => {}
-                finished = self.done.recv() => self.take_finished(finished)?,
+                finished = self.done.recv(), if self.paused.is_none() => self.take_finished(finished)?,
                 look = looks.recv() => {
                     if look.is_none() {
                         tokio::time::sleep(pause).await;
@@ -257,7 +272,11 @@ impl Engine {
     /// not; starts no agent, pushes and merges nothing.
     pub async fn keep_books(&mut self, stop: &CancellationToken) -> Result<Outcome, EngineError> {
         self.books_only = true;
-        self.settle(stop).await?;
+        let plan = self.settle(stop).await?;
+        if let Some((why, _)) = &self.paused {
+            let has_work = plan.effects().any(|(_, effect)| effect.is_bookkeeping());
+            return if has_work { Err(EngineError::HistoryBlocked(why.clone())) } else { Ok(Outcome::Idle) };
+        }
         let look = self.look()?;
         for run in stale(&look, &self.book, &self.vault)? {
             self.project(&look, &run, NoteChange::default(), "written anew from the journal", "rebuilt")?;
@@ -267,11 +286,24 @@ impl Engine {
 
     /// Performs everything that can be performed now, one look at a time, and gives the last plan.
     pub async fn settle(&mut self, stop: &CancellationToken) -> Result<Plan, EngineError> {
+        for finished in std::mem::take(&mut self.unrecorded) {
+            self.take_finished(Some(finished))?;
+        }
         for _ in 0..MOST_LOOKS {
-            while let Ok(finished) = self.done.try_recv() {
-                self.take_finished(Some(finished))?;
-            }
             let mut look = self.look()?;
+            if self.is_paused(&look) {
+                return self.pause(&look).await;
+            }
+            if self.cut_off
+                && let Err(error) = self.finish_cut_off(&look)
+            {
+                self.complain("the vault", &error, true);
+                return Ok(Plan::default());
+            }
+            if let Ok(finished) = self.done.try_recv() {
+                self.take_finished(Some(finished))?;
+                continue;
+            }
             if self.take_late_saves(&look.snapshot.config.settings)? {
                 look = self.look()?;
             }
@@ -288,15 +320,55 @@ impl Engine {
             // However many commits are made, the index is written once.
             self.history.hold_index();
             let performed = self.perform_all(&look, &plan).await;
-            match VaultLock::acquire(&self.vault) {
-                Ok(lock) => self.history.release_index(&lock)?,
-                Err(error) => tracing::warn!(%error, "the git index is updated later"),
+            let released = VaultLock::acquire(&self.vault).and_then(|lock| self.history.release_index(&lock));
+            if let Err(error) = released {
+                tracing::warn!(%error, "the git index is updated later");
             }
             if !performed? {
                 return Ok(plan);
             }
         }
         Ok(Plan::default())
+    }
+
+    /// Whether nothing can be written now; what changed of that is said.
+    fn is_paused(&mut self, look: &Observation) -> bool {
+        let before = self.paused.as_ref().map(|(why, since)| (why.clone(), *since));
+        match (&look.paused, before) {
+            (Some(_), None) => {
+                let why = look.paused.clone().unwrap_or_default();
+                self.say(&Said::Problem { what: format!("paused: {why}") });
+                self.paused = Some((why, Instant::now()));
+            }
+            (None, Some((_, since))) => {
+                tracing::info!(seconds = since.elapsed().as_secs(), "the vault can be written again");
+                self.paused = None;
+            }
+            _ => {}
+        }
+        self.paused.is_some()
+    }
+
+    /// What is done while nothing can be written: steps that a human stopped are stopped, locks of a killed process of ours
+    /// removed. Ends of steps wait.
+    async fn pause(&mut self, look: &Observation) -> Result<Plan, EngineError> {
+        self.cancel_orphans(look);
+        let plan = decide::decide(&look.snapshot);
+        for (decision, effect) in plan.effects() {
+            if matches!(effect, Effect::Cancel { .. }) {
+                self.perform(look, decision, effect).await?;
+            }
+        }
+        Ok(plan)
+    }
+
+    /// Finishes what a crash, or a disk without room, cut off.
+    fn finish_cut_off(&mut self, look: &Observation) -> Result<(), EngineError> {
+        let cut_off = self.finish_writing(look)?;
+        let look = self.look()?;
+        self.recover(&look, &cut_off)?;
+        self.cut_off = false;
+        Ok(())
     }
 
     /// Says what is wrong with the vault's configuration, each problem once until it is mended.
@@ -327,7 +399,15 @@ impl Engine {
                         return Ok(true);
                     }
                 }
-                Err(error) => changed |= self.failed(look, &decision.feature, effect, &error)?,
+                Err(error) => {
+                    // What was half done is finished like after a crash.
+                    let cut_off = matches!(error, EngineError::Vault(_) | EngineError::HistoryBlocked(_));
+                    self.cut_off |= cut_off;
+                    changed |= self.failed(look, &decision.feature, effect, &error)?;
+                    if cut_off {
+                        return Ok(changed);
+                    }
+                }
             }
         }
         for decision in &plan.decisions {
@@ -336,7 +416,7 @@ impl Engine {
             }
             match self.explain(look, decision) {
                 Ok(written) => changed |= written,
-                Err(error) => self.complain(&decision.feature, &error, false),
+                Err(error) => self.complain(&decision.feature, &error, error.may_pass()),
             }
         }
         Ok(changed)
@@ -426,9 +506,12 @@ impl Engine {
             run: run.clone(),
             caps: decide::caps_for(config, view, &state),
         });
-        let services = StepServices { ledger: ledger.clone(), recorder: ledger, cancel };
+        let services = StepServices { ledger: ledger.clone(), recorder: ledger.clone(), cancel };
         let (executor, run) = (self.executor.clone(), run.clone());
-        let step = tokio::spawn(async move { executor.execute(request, services).await });
+        let step = tokio::spawn(async move {
+            ledger.room().await;
+            executor.execute(request, services).await
+        });
         tokio::spawn(async move {
             let outcome = step.await.unwrap_or_else(|error| cannot_begin(&crashed(&error)));
             let _ = done.send(Finished { run, key, attempt, outcome });
@@ -439,7 +522,18 @@ impl Engine {
     fn take_finished(&mut self, finished: Option<Finished>) -> Result<(), EngineError> {
         let Some(finished) = finished else { return Ok(()) };
         let look = self.look()?;
-        self.step_finished(&look, finished)
+        let feature = finished.run.feature.clone();
+        match self.step_finished(&look, &finished) {
+            Err(error) if error.may_pass() => {
+                self.cut_off = true;
+                self.complain(feature.as_str(), &error, true);
+                if self.in_flight.contains_key(&finished.run) {
+                    self.unrecorded.push(finished);
+                }
+                Ok(())
+            }
+            taken => taken,
+        }
     }
 
     pub(super) fn cancel(&mut self, run: &RunId) {
@@ -481,7 +575,11 @@ impl Engine {
     fn waits_on_time(&self, plan: &Plan) -> bool {
         let by_time = |on: &str| on.starts_with("quota") || on.starts_with("retry");
         let trying = self.failures.values().any(|failure| failure.may_pass && failure.tries < MOST_TRIES);
-        self.settling || trying || plan.waits().any(|(_, wait)| by_time(&wait.on))
+        self.settling
+            || self.paused.is_some()
+            || self.cut_off
+            || trying
+            || plan.waits().any(|(_, wait)| by_time(&wait.on))
     }
 
     pub(super) fn scribe(&self) -> Scribe<'_> {

@@ -16,12 +16,12 @@ impl Engine {
     pub(super) fn step_finished(
         &mut self,
         look: &Observation,
-        finished: Finished,
+        finished: &Finished,
     ) -> Result<(), EngineError> {
-        let Finished { run, key, attempt, outcome } = finished;
-        self.in_flight.remove(&run);
+        let Finished { run, key, attempt, outcome } = finished.clone();
         let what = format!("{key} {}", outcome.result.in_words());
         self.book.append(&run, Event::StepFinished { key, attempt, outcome: outcome.clone() })?;
+        self.in_flight.remove(&run);
         let spent = self.state(&run)?.last_try().map(|step| step.spent).unwrap_or_default();
         self.say(&Said::StepFinished { run: run.clone(), key, outcome: Box::new(outcome), spent });
         if look.feature(&run.feature).is_some() {

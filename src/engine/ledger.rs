@@ -1,6 +1,7 @@
 //! The budget's and the journal's side of a step: reserves and settles model calls, records tool calls.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use async_trait::async_trait;
 
@@ -19,6 +20,18 @@ pub struct RunLedger {
     pub caps: ScopeCaps,
 }
 
+/// How often a disk without room is asked again.
+const NO_ROOM: Duration = Duration::from_secs(1);
+
+impl RunLedger {
+    /// Waits until the journal can be written: a call that is not recorded must not be made, nor its cost forgotten.
+    pub(super) async fn room(&self) {
+        while self.vault.unwritable().is_some() {
+            tokio::time::sleep(NO_ROOM).await;
+        }
+    }
+}
+
 #[async_trait]
 impl Ledger for RunLedger {
     async fn reserve(
@@ -27,11 +40,13 @@ impl Ledger for RunLedger {
         model: &ModelName,
         most: Spent,
     ) -> Result<CallId, ModelError> {
+        self.room().await;
         self.book.reserve(&self.run, context.key, &context.agent, model, most, &self.caps).map(CallId)
     }
 
     async fn settle(&self, call: CallId, settlement: Settlement) -> Result<(), ModelError> {
         let failed = |error: String| ModelError::Ledger { detail: error };
+        self.room().await;
         let transcript = match &settlement.transcript {
             Some(value) => {
                 let value = redact::value(value.clone());
@@ -67,6 +82,7 @@ impl RunLedger {
 #[async_trait]
 impl ToolRecorder for RunLedger {
     async fn tool(&self, call: ToolRecord) {
+        self.room().await;
         let event = Event::ToolCalled {
             key: call.key,
             agent: call.agent,

@@ -35,6 +35,8 @@ pub struct Observation {
     pub snapshot: Snapshot,
     pub scan: Scan,
     pub folders: Folders,
+    /// Why nothing can be written or committed now; `None` when it can.
+    pub paused: Option<String>,
     by_id: HashMap<FeatureId, usize>,
     left_behind: HashMap<FeatureId, Vec<NotePath>>,
 }
@@ -155,7 +157,8 @@ impl Observer {
             unusable_repos,
             only: circumstances.only_asked.then(|| circumstances.asked.clone()),
         };
-        Ok(Observation { snapshot, scan, folders, by_id, left_behind })
+        let paused = self.vault.unwritable().or_else(|| history.blocked());
+        Ok(Observation { snapshot, scan, folders, paused, by_id, left_behind })
     }
 
     fn claims_of_others(

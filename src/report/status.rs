@@ -17,6 +17,8 @@ pub struct StatusReport {
     pub today: Spent,
     /// The process that works on the vault now.
     pub engine: Option<Holder>,
+    /// Why nothing can be written now.
+    pub paused: Option<String>,
     /// Bytes that worktrees take.
     pub worktree_bytes: u64,
 }

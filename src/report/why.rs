@@ -17,6 +17,8 @@ pub struct WhyReport {
     /// Why that and why now.
     pub reason: String,
     pub wait: Option<Wait>,
+    /// Why nothing can be written now, whatever comes next.
+    pub paused: Option<String>,
     pub triage: Option<Triage>,
     /// Spent over all runs.
     pub spent: Spent,
@@ -45,6 +47,7 @@ pub fn why(view: &FeatureView, plan: &Plan) -> WhyReport {
         next: note::plain(&next),
         reason: decision.map(|decision| note::plain(&decision.reason)).unwrap_or_default(),
         wait,
+        paused: None,
         triage: run.and_then(|run| run.triage.clone()),
         spent: view.spent(),
         diagnostics: feature.diagnostics.clone(),

@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 
 use fs4::{FileExt, TryLockError};
 
-use super::{Vault, VaultError};
+use super::{Vault, VaultError, place};
 
 const WRITE_WAIT: Duration = Duration::from_secs(10);
 /// How long a taken watch lock is tried again: a moment, because asking for the holder takes it for an instant.
@@ -98,7 +98,7 @@ pub(crate) fn private_folder(vault: &Vault) -> Result<PathBuf, VaultError> {
     fs::create_dir_all(&folder).map_err(|source| VaultError::io("make", &folder, source))?;
     let ignore = folder.join(".gitignore");
     if !ignore.exists() {
-        fs::write(&ignore, "*\n").map_err(|source| VaultError::io("write", &ignore, source))?;
+        place::replace_unsynced(&ignore, b"*\n")?;
     }
     Ok(folder)
 }
@@ -127,7 +127,10 @@ fn take(path: &Path, wait: Duration, what: &str) -> Result<Result<File, Holder>,
     let text = format!("{} {} {what}\n", std::process::id(), start_time());
     file.set_len(0).map_err(failed)?;
     file.seek(SeekFrom::Start(0)).map_err(failed)?;
-    file.write_all(text.as_bytes()).map_err(failed)?;
+    if let Err(error) = file.write_all(text.as_bytes()) {
+        // The lock holds without words, as on a full disk.
+        tracing::warn!(lock = %path.display(), %error, "who holds the lock cannot be written into it");
+    }
     Ok(Ok(file))
 }
 

@@ -17,6 +17,7 @@ mod relocate;
 mod root;
 mod scan;
 mod seam;
+mod space;
 mod store;
 mod swap;
 mod template;

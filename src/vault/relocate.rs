@@ -295,6 +295,8 @@ fn note_problem(
 ) -> Result<(), VaultError> {
     let error = match result {
         Ok(()) | Err(StoreError::Vault(VaultError::Missing { .. })) => return Ok(()),
+        // It is finished when there is room.
+        Err(StoreError::Vault(error)) if error.is_no_room() => return Err(error),
         Err(StoreError::Vault(error)) => error,
         Err(StoreError::Edit(never)) => match never {},
     };

@@ -12,6 +12,7 @@ mod init;
 mod journal;
 mod killed;
 mod locks;
+mod no_room;
 mod relocate;
 mod remote;
 mod scan;
