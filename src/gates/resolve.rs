@@ -66,7 +66,7 @@ pub fn resolve(
 fn read_sandbox(line: &str) -> Result<(GateKind, SandboxProfile), String> {
     let expected = "expected `kind: profile`, such as `test: read-only`";
     let (kind, profile) = line.split_once(':').ok_or_else(|| expected.to_owned())?;
-    Ok((read_kind(kind)?, profile.parse().map_err(|error: InvalidId| error.to_string())?))
+    Ok((read_kind(kind)?, profile.trim().parse().map_err(|error: InvalidId| error.to_string())?))
 }
 
 fn read_kind(word: &str) -> Result<GateKind, String> {
