@@ -6,8 +6,8 @@
 use super::next::{Next, plain};
 use super::{brakes, moves};
 use crate::domain::{
-    Effect, FeatureView, Level, MergePolicy, PullRequestState, PullRequestView, RunEnd, RunState, Snapshot,
-    Status,
+    Effect, FeatureView, ForgeKind, Level, MergePolicy, PullRequestState, PullRequestView, RunEnd, RunState,
+    Snapshot, Status,
 };
 
 /// The note lies in `review` and its run is live.
@@ -53,10 +53,14 @@ pub(super) fn next(snapshot: &Snapshot, view: &FeatureView, run: &RunState) -> N
     if snapshot.config.approvals.merge == MergePolicy::LowRisk && low_risk && approved {
         return merge("the risk is low, the review approves, and the policy merges such changes");
     }
+    let how = match pr.forge {
+        ForgeKind::Local => format!("tick `merge` in {}", plain(&pr.link)),
+        _ => format!("merge {}", plain(&pr.link)),
+    };
     Next::ask_on(
         "merge",
         format!("{pr} is ready and waits for a human"),
-        format!("tick `merge` in {} or move the note to `done`", plain(&pr.link)),
+        format!("{how} or move the note to `done`"),
     )
 }
 

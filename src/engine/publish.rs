@@ -4,10 +4,10 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use super::EngineError;
 use super::event_loop::{Engine, Failure};
 use super::observe::{Observation, repository_of, worktrees_folder};
 use super::transition::NoteChange;
+use super::{EngineError, redact};
 use crate::domain::{
     Event, FeatureView, ForgeKind, GitId, NotePath, PullRequestDraft, PullRequestRef, PullRequestView,
     Repository, RunId, RunState, Status,
@@ -178,7 +178,7 @@ impl Engine {
                 seen
             }
         };
-        seen.comments.retain(|comment| !state.heard.contains(comment));
+        leave_out_heard(&mut seen, &state);
         let known = before.is_some_and(|known| known.reachable);
         let fresh = self.target_asked.get(run).is_some_and(|at| at.elapsed() < TARGET_FRESH);
         let head = state.merged.clone().or_else(|| seen.merged_as.clone()).or_else(|| state.pr_head.clone());
@@ -279,8 +279,14 @@ pub(super) async fn seen_here(
     pr: &PullRequestRef,
 ) -> Result<PullRequestView, EngineError> {
     let mut seen = forge.look(pr).await?;
-    seen.comments.retain(|comment| !state.heard.contains(comment));
+    leave_out_heard(&mut seen, state);
     Ok(seen)
+}
+
+/// Comments are compared as the journal keeps them: without secrets.
+fn leave_out_heard(seen: &mut PullRequestView, state: &RunState) {
+    seen.comments.iter_mut().for_each(|comment| *comment = redact::text(comment));
+    seen.comments.retain(|comment| !state.heard.contains(comment));
 }
 
 /// First line and the rest.

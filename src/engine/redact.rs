@@ -25,6 +25,11 @@ pub fn event(event: Event) -> Event {
     clean.and_then(serde_json::from_value).unwrap_or(event)
 }
 
+/// The text with every secret replaced.
+pub fn text(text: &str) -> String {
+    redact_secrets(text, &secrets_held())
+}
+
 /// The value with every secret in its texts replaced.
 pub fn value(mut value: Value) -> Value {
     redact(&mut value, &secrets_held());

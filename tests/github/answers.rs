@@ -58,6 +58,15 @@ pub fn to(state: &mut State, call: &Call) -> Reply {
             state.pulls[at].labels.extend(texts(&call.body["labels"]));
             Reply::new(200, Value::Array(state.pulls[at].labels.iter().map(|name| label(name)).collect()))
         }),
+        ("GET", ["pulls", _, "reviews"]) => {
+            let all = state.reviews.iter().map(|each| sample("pull-request-review", each.clone())).collect();
+            page(state, call, all)
+        }
+        ("GET", ["pulls", _, "comments"]) => {
+            let all = state.line_comments.iter();
+            let all = all.map(|each| sample("pull-request-review-comment", each.clone())).collect();
+            page(state, call, all)
+        }
         ("GET", ["issues", number, "comments"]) => {
             let all = state.comments.get(&number.parse().unwrap()).cloned().unwrap_or_default();
             let all: Vec<Value> = all.iter().enumerate().map(|(at, each)| comment(at, each)).collect();

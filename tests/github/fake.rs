@@ -72,6 +72,9 @@ pub struct State {
     pub pulls: Vec<Pull>,
     /// Comments by number of the pull request or issue: author and text.
     pub comments: BTreeMap<u64, Vec<(String, String)>>,
+    /// Reviews and comments on lines of the first pull request, without what GitHub adds.
+    pub reviews: Vec<Value>,
+    pub line_comments: Vec<Value>,
     pub reviewers_who_may: BTreeSet<String>,
     pub faults: VecDeque<Option<Fault>>,
     /// New pull requests are not listed for so many lists.
@@ -106,6 +109,8 @@ impl FakeGithub {
             url: url.clone(),
             pulls: vec![],
             comments: BTreeMap::new(),
+            reviews: vec![],
+            line_comments: vec![],
             reviewers_who_may: ["ann".to_owned()].into(),
             faults: VecDeque::new(),
             hide_new: 0,

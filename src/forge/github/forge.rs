@@ -11,6 +11,7 @@ use serde_json::{Value, json};
 use super::address::{Address, number_of};
 use super::client::{Answer, Client, refused};
 use super::pull_request::{PullRequest, missing, of_branch, opening, update};
+use super::remarks::remarks;
 use super::words::{outgoing, outgoing_line};
 use crate::domain::{
     ForgeKind, ForgeSettings, GitId, MergeMethod, PullRequestDraft, PullRequestRef, PullRequestState,
@@ -51,12 +52,16 @@ impl Forge for GithubForge {
 
     async fn look(&self, pull_request: &PullRequestRef) -> Result<PullRequestView, ForgeError> {
         let pr = self.read(pull_request).await?;
+        let comments = match pr.state() {
+            PullRequestState::Open => self.remarks(pr.number).await?,
+            _ => vec![],
+        };
         Ok(PullRequestView {
             state: pr.state(),
             merge_requested: false,
             reachable: false,
             merged_as: pr.merged_as(),
-            comments: vec![],
+            comments,
         })
     }
 
@@ -142,6 +147,20 @@ impl GithubForge {
             return Err(not_found());
         }
         understood(&path, done(&path, answer)?)
+    }
+
+    /// What people who may instruct ask for.
+    async fn remarks(&self, number: u64) -> Result<Vec<String>, ForgeError> {
+        if self.settings.instructors.is_empty() {
+            return Ok(vec![]);
+        }
+        let mut lists = vec![];
+        for path in
+            [self.pull(number, "/reviews"), self.pull(number, "/comments"), self.issue(number, "/comments")]
+        {
+            lists.push(self.client.list(&self.address, &format!("{path}?{PAGE}"), None).await?);
+        }
+        Ok(remarks([&lists[0], &lists[1], &lists[2]], &self.settings.instructors))
     }
 
     /// The pull request of the run's branch, open or not.

@@ -10,6 +10,7 @@ mod credential;
 mod forge;
 mod limits;
 mod pull_request;
+mod remarks;
 mod standing;
 mod words;
 
