@@ -213,8 +213,8 @@ mod tests {
     fn what_is_renamed_by_links_or_reservation_never_replaces() {
         let folder = tempfile::tempdir().unwrap();
         let at = |name: &str| folder.path().join(name);
-        let ways: [(&str, fn(&Path, &Path) -> Result<bool, VaultError>); 2] =
-            [("linked", link_new), ("reserved", reserve_new)];
+        type Rename = fn(&Path, &Path) -> Result<bool, VaultError>;
+        let ways: [(&str, Rename); 2] = [("linked", link_new), ("reserved", reserve_new)];
         for (name, rename) in ways {
             fs::write(at("one"), "one").unwrap();
             fs::write(at("two"), "two").unwrap();

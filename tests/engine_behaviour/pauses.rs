@@ -62,7 +62,8 @@ fn locks_of_another_git_program_pause_the_engine_until_they_are_gone() {
 #[test]
 fn worker() {
     let Some(disk) = std::env::var_os(WORKER).map(PathBuf::from) else { return };
-    let cases: [(&str, fn(&Path), fn(&Path)); 3] = [
+    type Act = fn(&Path);
+    let cases: [(&str, Act, Act); 3] = [
         ("hardly any space", fill_space, empty),
         ("hardly any files", fill_files, empty),
         ("may not write", |vault| allow(vault, 0o555), |vault| allow(vault, 0o755)),

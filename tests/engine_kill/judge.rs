@@ -57,7 +57,7 @@ pub fn difference<T: std::fmt::Debug + PartialEq>(one: &T, other: &T) -> String 
         return String::new();
     }
     let shown = |ending: &T| format!("{ending:#?}").replace("\\n", "\n");
-    TextDiff::from_lines(&shown(one), &shown(other)).unified_diff().context_radius(1).to_string()
+    TextDiff::from_lines(shown(one), shown(other)).unified_diff().context_radius(1).to_string()
 }
 
 /// Files below a folder, as lines.
