@@ -102,11 +102,11 @@ fn killed_at_any_word_there_is_one_pull_request() {
     let all = words(&world);
     let first = all.iter().position(|word| word.contains("push:")).unwrap() + 1;
     let every = std::env::var_os("ADO_KILL_EVERY").is_some();
-    let places = if every {
-        (1..=all.len()).collect::<Vec<_>>()
-    } else {
-        (first..=all.len()).step_by(SAMPLE).collect()
+    // Between the word of the pull request and its completion it is looked for again.
+    let sampled = |at: &usize| {
+        *at >= first && ((at - first) % SAMPLE == 0 || all[at - 1].contains("PullRequestOpened"))
     };
+    let places = (1..=all.len()).filter(|at| every || sampled(at));
     for at in places {
         let (world, github) = whole_way(at);
         judge(&world, &github, &format!("killed at word {at}, {}", all[at - 1]));
