@@ -104,7 +104,7 @@ fn killed_at_any_word_there_is_one_pull_request() {
     let every = std::env::var_os("ADO_KILL_EVERY").is_some();
     // Between the word of the pull request and its completion it is looked for again.
     let sampled = |at: &usize| {
-        *at >= first && ((at - first) % SAMPLE == 0 || all[at - 1].contains("PullRequestOpened"))
+        *at >= first && ((at - first).is_multiple_of(SAMPLE) || all[at - 1].contains("PullRequestOpened"))
     };
     let places = (1..=all.len()).filter(|at| every || sampled(at));
     for at in places {
