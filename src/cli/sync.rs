@@ -6,10 +6,10 @@ use std::time::{Duration, SystemTime};
 
 use clap::Args;
 use serde::Serialize;
-use similar::TextDiff;
 
 use super::actions::Job;
 use super::args::{Format, Global};
+use super::diff::NoteDiff;
 use super::session::{Work, open_vault, options, work};
 use super::{Exit, Failure, output};
 use crate::domain::{Decision, Diagnostic, Effect, NotePath};
@@ -84,13 +84,6 @@ struct WouldDo {
     problems: Vec<Diagnostic>,
 }
 
-#[derive(Serialize)]
-struct NoteDiff {
-    path: NotePath,
-    to: NotePath,
-    diff: String,
-}
-
 fn check(global: &Global, vault: &Vault) -> Result<Exit, Failure> {
     let seen = see(vault, &[])?;
     let in_words = |(decision, effect): (&Decision, &Effect)| {
@@ -98,7 +91,7 @@ fn check(global: &Global, vault: &Vault) -> Result<Exit, Failure> {
     };
     let report = WouldDo {
         would: seen.plan.effects().filter(|(_, effect)| effect.is_bookkeeping()).map(in_words).collect(),
-        changes: seen.rewrites(vault)?.iter().map(NoteDiff::of).collect(),
+        changes: seen.rewrites(vault)?.iter().map(diff).collect(),
         problems: problems(vault)?,
     };
     let job = Job::of_environment();
@@ -125,17 +118,8 @@ fn check(global: &Global, vault: &Vault) -> Result<Exit, Failure> {
     Ok(if clean { Exit::Done } else { Exit::Errors })
 }
 
-impl NoteDiff {
-    fn of(rewrite: &Rewrite) -> Self {
-        let Rewrite { path, to, before, after } = rewrite;
-        let (from, into) = (format!("a/{path}"), format!("b/{to}"));
-        let lines = TextDiff::from_lines(before, after);
-        let mut diff = lines.unified_diff().context_radius(1).header(&from, &into).to_string();
-        if diff.is_empty() {
-            diff = format!("--- {from}\n+++ {into}\n");
-        }
-        Self { path: path.clone(), to: to.clone(), diff }
-    }
+fn diff(rewrite: &Rewrite) -> NoteDiff {
+    NoteDiff::of(&rewrite.path, &rewrite.to, &rewrite.before, &rewrite.after)
 }
 
 /// What is wrong: marked on the files in a job of GitHub Actions, in lines elsewhere.
