@@ -22,30 +22,29 @@ pub(crate) struct FeatureReader {
 impl FeatureReader {
     /// `front` is the text between the fences.
     pub fn read(front: &str) -> Self {
-        let mut reading = Reading { map: Map::new(), entries: Entries::default(), diagnostics: vec![] };
-        match parse_front(front) {
-            Ok(map) => reading.map = map,
+        let map = match parse_front(front) {
+            Ok(map) => map,
             Err(diagnostic) => {
                 let properties = FeatureProperties::default();
                 return Self { properties, has_id: true, diagnostics: vec![diagnostic] };
             }
-        }
-        if !front.is_empty() {
-            reading.entries = entries(front);
-        }
+        };
+        let mut reading = Reading { front, map, entries: None, diagnostics: vec![] };
         let has_id = reading.value("id").is_some();
         let properties = reading.properties();
         Self { properties, has_id, diagnostics: reading.diagnostics }
     }
 }
 
-struct Reading {
+struct Reading<'a> {
+    front: &'a str,
     map: Map<String, Value>,
-    entries: Entries,
+    /// Where the properties stand; looked for when there is something to report.
+    entries: Option<Entries>,
     diagnostics: Vec<Diagnostic>,
 }
 
-impl Reading {
+impl Reading<'_> {
     fn properties(&mut self) -> FeatureProperties {
         let strict = Severity::Error;
         let loose = Severity::Warning;
@@ -126,7 +125,7 @@ impl Reading {
     }
 
     fn report(&mut self, name: &str, code: &str, severity: Severity, message: String, remedy: &str) {
-        let line = self.entries.line_of(name);
+        let line = self.entries.get_or_insert_with(|| entries(self.front)).line_of(name);
         let diagnostic = Diagnostic::error(code, message, remedy).at(line, 1);
         self.diagnostics.push(Diagnostic { severity, ..diagnostic });
     }

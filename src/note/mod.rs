@@ -10,6 +10,7 @@ mod coerce;
 mod criteria;
 mod edit_error;
 mod entry;
+mod fast;
 mod feature;
 mod feature_properties;
 mod fence;

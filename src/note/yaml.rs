@@ -3,6 +3,7 @@
 use serde_json::{Map, Number, Value};
 use serde_yaml::Value as Yaml;
 
+use super::fast::plain_front;
 use super::split;
 use crate::domain::Diagnostic;
 
@@ -35,6 +36,14 @@ pub(crate) fn parse_front(front: &str) -> Result<Map<String, Value>, Diagnostic>
             "move long text into the note's body",
         ));
     }
+    match plain_front(front) {
+        Some(map) => Ok(map),
+        None => parse_strictly(front),
+    }
+}
+
+/// The same by the YAML parser alone.
+pub(super) fn parse_strictly(front: &str) -> Result<Map<String, Value>, Diagnostic> {
     refuse_deep_brackets(front)?;
     refuse_aliases(front)?;
     let yaml: Yaml = serde_yaml::from_str(front).map_err(|error| explain(front, &error))?;
