@@ -257,7 +257,7 @@ fn low_risk_changes_merge_by_themselves_where_the_policy_says_so() {
 #[test]
 fn a_small_feature_needs_neither_plan_nor_tester() {
     let mut world = World::new();
-    world.view().feature.brief = "Say hello.".into();
+    world.view().feature.brief = "Say hello.".to_owned().into();
     world.settle();
     assert_eq!(world.told, ["start FR-001/1", "triage", "code/1", "gates/1", "review/1", "publish"]);
 }

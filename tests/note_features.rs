@@ -168,7 +168,7 @@ fn a_title_and_a_paragraph_are_enough() {
     assert_eq!(seen(&feature), []);
     assert_eq!((feature.title.as_str(), feature.id), ("Make the greeting louder", None));
     assert_eq!(feature.sections.other, "People cannot read it.");
-    assert_eq!(feature.brief, "People cannot read it.");
+    assert_eq!(*feature.brief, "People cannot read it.");
     let new = parse_feature(&path, "People cannot read it.\n", Some(Status::New));
     assert_eq!(seen(&new), [("missing-id", 1)]);
     assert!(!new.has_errors());
@@ -218,7 +218,7 @@ fn every_wrong_property_is_named_with_its_line_and_the_rest_is_read() {
         feature.diagnostics.iter().filter(|d| !d.is_error()).map(|d| d.code.as_str()).collect();
     assert_eq!(loose.len(), 4, "{loose:?}");
     assert_eq!(dependency_ids(&feature).len(), 2);
-    assert_eq!(feature.brief, "body");
+    assert_eq!(*feature.brief, "body");
 }
 
 #[test]
@@ -271,7 +271,7 @@ fn blocks_are_neither_brief_nor_sections_and_move_no_line() {
     let cut = with.find("## Acceptance").unwrap();
     let (head, tail) = QUEUE.split_at(cut);
     let above = set_block(head, "plan", Some(block), None).unwrap() + "\n" + tail;
-    let criteria = parse(&above).sections.criteria;
+    let criteria = parse(&above).sections.criteria.clone();
     let line = above.lines().position(|l| l.contains("Two jobs")).unwrap() as u32 + 1;
     assert_eq!((criteria.len(), criteria[1].line), (3, line));
 }
@@ -280,7 +280,7 @@ fn blocks_are_neither_brief_nor_sections_and_move_no_line() {
 fn questions_without_headings_are_read() {
     let questions = |text: &str| -> Vec<(String, String)> {
         let note = format!("# T\n\n## Open questions\n\n{text}\n\n## Notes\n\nx?");
-        parse(&note).sections.questions.into_iter().map(|q| (q.title, q.decision)).collect()
+        parse(&note).sections.questions.clone().into_iter().map(|q| (q.title, q.decision)).collect()
     };
     let pair = |title: &str, decision: &str| (title.to_owned(), decision.to_owned());
     assert_eq!(

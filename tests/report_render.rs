@@ -224,11 +224,11 @@ fn feature(text: &str) -> Feature {
                 criterion("Added later", 22),
             ],
             ..Sections::default()
-        },
-        brief: String::new(),
+        }
+        .into(),
+        brief: String::new().into(),
         blocks: Default::default(),
-        marks: vec![],
-        hash: ContentHash::of(""),
+        marks: vec![].into(),
         diagnostics: vec![],
     }
 }

@@ -3,6 +3,7 @@
 use std::convert::Infallible;
 use std::io::IsTerminal;
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use clap::Args;
 use miette::{LabeledSpan, MietteDiagnostic, MietteHandlerOpts, NamedSource, Report};
@@ -14,7 +15,7 @@ use super::{Exit, Failure, output};
 use crate::domain::{Diagnostic, NotePath, Severity};
 use crate::engine::see;
 use crate::note;
-use crate::report::{self, Texts};
+use crate::report::{self, Source, Texts};
 use crate::vault::{History, Scanner, Vault, VaultError, VaultLock, edit, linkable_files};
 
 /// What is wrong with the vault's notes, with line and remedy
@@ -54,12 +55,17 @@ pub fn run(global: &Global, args: &CheckArgs) -> Result<Exit, Failure> {
     }
     let seen = see(&vault, &[])?;
     let look = &seen.observation;
-    let text = |path: &NotePath| look.scan.note(path).map(|note| &*note.text);
+    let texts: Vec<(&NotePath, Arc<str>)> =
+        look.scan.notes.iter().map(|note| (&note.path, note.text_once())).collect();
+    let text = |path: &NotePath| {
+        let at = texts.binary_search_by(|(other, _)| (*other).cmp(path)).ok()?;
+        Some(Arc::clone(&texts[at].1))
+    };
     let mut found = report::check(&look.snapshot, &seen.plan, &text);
     found.extend(seen.damage.iter().cloned());
     let files = linkable_files(&vault);
     found.extend(report::check_texts(&Texts {
-        notes: look.scan.notes.iter().map(|note| (&note.path, &*note.text)).collect(),
+        notes: texts.iter().map(|(path, text)| (*path, &**text)).collect(),
         files: &files,
         features: look.folders.features(),
         runs: look.folders.runs(),
@@ -76,11 +82,11 @@ pub fn run(global: &Global, args: &CheckArgs) -> Result<Exit, Failure> {
     Ok(if found.iter().any(Diagnostic::is_error) { Exit::Errors } else { Exit::Done })
 }
 
-fn print<'a>(
+fn print(
     global: &Global,
     vault: &Vault,
     found: &[Diagnostic],
-    text: &dyn Fn(&NotePath) -> Option<&'a str>,
+    text: &Source<'_>,
     notes: usize,
 ) -> Result<(), Failure> {
     let folder = || match History::open(vault) {
@@ -103,7 +109,7 @@ fn print<'a>(
     draw_for_terminal()?;
     for diagnostic in found {
         let source = diagnostic.path.as_ref().and_then(text);
-        output::raw(format!("{:?}\n", in_source(diagnostic, source)).as_bytes());
+        output::raw(format!("{:?}\n", in_source(diagnostic, source.as_deref())).as_bytes());
     }
     let count = |severity| found.iter().filter(|diagnostic| diagnostic.severity == severity).count();
     output::line(format!(
@@ -129,7 +135,8 @@ fn fix(
         if left_alone.iter().any(|folder| is_at(note.path.as_str(), folder)) {
             continue;
         }
-        let Some(after) = mended(&note.path, &note.text, &files) else { continue };
+        let text = note.text_once();
+        let Some(after) = mended(&note.path, &text, &files) else { continue };
         if !dry_run {
             let written = edit(&lock, vault, &note.path, |text| {
                 Ok::<_, Infallible>(mended(&note.path, text, &files).unwrap_or_else(|| text.to_owned()))
@@ -139,7 +146,7 @@ fn fix(
                 continue;
             }
         }
-        fixed.push(NoteDiff::of(&note.path, &note.path, &note.text, &after));
+        fixed.push(NoteDiff::of(&note.path, &note.path, &text, &after));
     }
     Ok(fixed)
 }

@@ -15,7 +15,7 @@ use super::{Exit, Failure, output};
 use crate::domain::{Decision, Diagnostic, Effect, NotePath};
 use crate::engine::{Quiet, Rewrite, see};
 use crate::report;
-use crate::vault::{History, Pulled, Pushed, Vault, VaultLock};
+use crate::vault::{History, Pulled, Pushed, ScannedNote, Vault, VaultLock};
 
 /// Keep the books once without agents: align status and folders, refresh pull requests, commit, push
 #[derive(Debug, Args)]
@@ -133,9 +133,8 @@ fn print_problems(vault: &Vault, job: Option<&Job>, problems: &[Diagnostic]) -> 
 
 fn problems(vault: &Vault) -> Result<Vec<Diagnostic>, Failure> {
     let seen = see(vault, &[])?;
-    let notes = &seen.observation.scan.notes;
-    let text =
-        |path: &crate::domain::NotePath| notes.iter().find(|note| note.path == *path).map(|note| &*note.text);
+    let scan = &seen.observation.scan;
+    let text = |path: &NotePath| scan.note(path).map(ScannedNote::text_once);
     Ok(report::check(&seen.observation.snapshot, &seen.plan, &text))
 }
 

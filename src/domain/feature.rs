@@ -8,7 +8,7 @@ use std::str::FromStr;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{ContentHash, Diagnostic, FeatureId, InvalidId, NotePath, Phase, PhaseRow, Status, Usd};
+use super::{ContentHash, Diagnostic, FeatureId, InvalidId, Lazy, NotePath, Phase, PhaseRow, Status, Usd};
 
 /// What kind of change a feature asks for; part of its branch name and of its queue class.
 #[derive(
@@ -197,7 +197,8 @@ impl Sections {
     }
 }
 
-/// A feature note, read. Parsing never fails: what could not be read is in `diagnostics`.
+/// A feature note, read. Parsing never fails: what could not be read is in `diagnostics`. The body is read when somebody
+/// looks at it.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Feature {
     /// Missing in ideas and in notes that were not given one yet.
@@ -208,15 +209,13 @@ pub struct Feature {
     /// Title property, else first heading, else file name without id.
     pub title: String,
     pub properties: FeatureProperties,
-    pub sections: Sections,
+    pub sections: Lazy<Sections>,
     /// The note's body as written, without front matter and without ado's blocks: what agents read.
-    pub brief: String,
+    pub brief: Lazy<String>,
     /// Places in `brief` that say how far the work is rather than what is asked for: the status cells of phases.
-    pub marks: Vec<Range<usize>>,
+    pub marks: Lazy<Vec<Range<usize>>>,
     /// Hash of the content of each managed block found, by block name.
     pub blocks: BTreeMap<String, ContentHash>,
-    /// Hash of the whole note.
-    pub hash: ContentHash,
     pub diagnostics: Vec<Diagnostic>,
 }
 
@@ -237,7 +236,7 @@ impl Feature {
     /// Hash of what a human asked for: title, type and text. Ticked boxes and the status of rows do not count: ado sets
     /// what is proven. Nor do line ends, which editors and git change by themselves.
     pub fn request_hash(&self) -> ContentHash {
-        let mut asked = self.brief.clone();
+        let mut asked = self.brief.to_string();
         for mark in self.marks.iter().rev() {
             if asked.get(mark.clone()).is_some() {
                 asked.replace_range(mark.clone(), "");

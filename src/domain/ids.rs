@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::str::FromStr;
+use std::sync::Arc;
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -105,10 +106,10 @@ impl FromStr for RunId {
     }
 }
 
-/// A file of the vault, relative to its root, with `/` between parts, never absolute, never with `..`.
+/// A file of the vault, relative to its root, with `/` between parts, never absolute, never with `..`. Clones share it.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
 #[serde(try_from = "String", into = "String")]
-pub struct NotePath(String);
+pub struct NotePath(Arc<str>);
 
 impl NotePath {
     pub fn new(text: impl Into<String>) -> Result<Self, InvalidId> {
@@ -124,7 +125,7 @@ impl NotePath {
                 expected: "a relative path inside the vault",
             });
         }
-        Ok(Self(text))
+        Ok(Self(text.into()))
     }
 
     pub fn as_str(&self) -> &str {
@@ -178,7 +179,7 @@ impl TryFrom<String> for NotePath {
 
 impl From<NotePath> for String {
     fn from(path: NotePath) -> Self {
-        path.0
+        path.0.to_string()
     }
 }
 

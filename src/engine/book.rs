@@ -4,7 +4,7 @@
 //! Every append is durable before it is folded. Reservations of model calls are checked and written under one lock,
 //! so that parallel runs cannot pass a shared cap between look and leap.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use jiff::Timestamp;
@@ -114,6 +114,15 @@ impl RunBook {
             .take_while(|(run, _)| run.feature == *feature)
             .map(|(_, open)| open.state.clone())
             .collect()
+    }
+
+    /// The runs of every feature that has some, oldest first.
+    pub fn by_feature(&self) -> HashMap<FeatureId, Vec<Shared<RunState>>> {
+        let mut runs: HashMap<FeatureId, Vec<Shared<RunState>>> = HashMap::new();
+        for (run, open) in &*self.lock() {
+            runs.entry(run.feature.clone()).or_default().push(open.state.clone());
+        }
+        runs
     }
 
     pub fn all(&self) -> Vec<Shared<RunState>> {

@@ -3,12 +3,15 @@
 //! Texts are compared by their names in git, so that only those are read which differ from what is on disk.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 
 use super::EngineError;
-use super::observe::Parsed;
-use crate::domain::{Committed, FeatureId, NotePath, Status};
+use crate::domain::{Committed, Feature, FeatureId, NotePath, Shared, Status};
 use crate::note;
-use crate::vault::{CommittedFeatures, CommittedTexts, History, Scan, TextId};
+use crate::vault::{CommittedFeatures, CommittedTexts, History, Scan, ScannedNote, TextId};
+
+/// A feature note of a scan.
+pub(super) type FeatureNote<'a> = (&'a ScannedNote, &'a Shared<Feature>);
 
 /// What the last commit says of the notes of one look.
 pub(super) struct Matched {
@@ -27,11 +30,15 @@ pub(super) struct Before {
     pub unchanged: bool,
 }
 
-/// Matches notes with the last commit again and again; remembers what it had to read.
+/// Matches notes with the last commit again and again; remembers what it had to read, and the last result while neither
+/// notes nor commit change.
 #[derive(Default)]
 pub(super) struct Matcher {
     read: HashMap<TextId, Said>,
+    last: Option<(Notes, Arc<CommittedFeatures>, Arc<Matched>)>,
 }
+
+type Notes = Arc<Vec<Arc<ScannedNote>>>;
 
 /// What a committed text says.
 #[derive(Clone)]
@@ -44,16 +51,22 @@ impl Matcher {
     /// Matches every feature note of a scan.
     pub(super) fn of(
         &mut self,
-        notes: &[&Parsed],
+        notes: &[FeatureNote<'_>],
         scan: &Scan,
-        committed: &CommittedFeatures,
+        committed: &Arc<CommittedFeatures>,
         history: &History,
-    ) -> Result<Matched, EngineError> {
+    ) -> Result<Arc<Matched>, EngineError> {
+        if let Some((of, with, matched)) = &self.last
+            && Arc::ptr_eq(of, &scan.notes)
+            && Arc::ptr_eq(with, committed)
+        {
+            return Ok(Arc::clone(matched));
+        }
         let mut reader = Reader { known: &self.read, used: HashMap::new(), texts: None, history };
         let mut left_behind: HashMap<FeatureId, Vec<NotePath>> = HashMap::new();
         let mut befores = Vec::with_capacity(notes.len());
         for note in notes {
-            befores.push(reader.by_path(note, committed, &mut left_behind)?);
+            befores.push(reader.by_path(*note, committed, &mut left_behind)?);
         }
         let present = scan.notes.iter().filter(|note| committed.text_at(&note.path).is_some()).count();
         if present < committed.len() {
@@ -68,11 +81,13 @@ impl Matcher {
         for (note, before) in notes.iter().zip(befores) {
             matched.push(match before {
                 Some(before) => before,
-                None => reader.by_id(note, committed, &left_behind)?,
+                None => reader.by_id(*note, committed, &left_behind)?,
             });
         }
         self.read = reader.used;
-        Ok(Matched { befores: matched, left_behind })
+        let matched = Arc::new(Matched { befores: matched, left_behind });
+        self.last = Some((Arc::clone(&scan.notes), Arc::clone(committed), Arc::clone(&matched)));
+        Ok(matched)
     }
 }
 
@@ -87,17 +102,17 @@ impl Reader<'_> {
     /// `None` where the commit has nothing at this path, or another feature, which then is left behind.
     fn by_path(
         &mut self,
-        note: &Parsed,
+        (note, feature): FeatureNote<'_>,
         committed: &CommittedFeatures,
         left_behind: &mut HashMap<FeatureId, Vec<NotePath>>,
     ) -> Result<Option<Before>, EngineError> {
-        let path = &note.feature.path;
+        let path = &note.path;
         let Some(text) = committed.text_at(path) else { return Ok(None) };
-        if note.text == Some(text) {
-            return Ok(Some(before(path, note.feature.properties.status, true)));
+        if note.blob == text {
+            return Ok(Some(before(path, feature.properties.status, true)));
         }
         let said = self.read(path, text)?;
-        if let (Some(was), Some(is)) = (&said.id, &note.feature.id)
+        if let (Some(was), Some(is)) = (&said.id, &feature.id)
             && was != is
         {
             left_behind.entry(was.clone()).or_default().push(path.clone());
@@ -109,17 +124,17 @@ impl Reader<'_> {
     /// The last place by path that the commit has the feature at and the disk has not.
     fn by_id(
         &mut self,
-        note: &Parsed,
+        (note, feature): FeatureNote<'_>,
         committed: &CommittedFeatures,
         left_behind: &HashMap<FeatureId, Vec<NotePath>>,
     ) -> Result<Before, EngineError> {
-        let places = note.feature.id.as_ref().and_then(|id| left_behind.get(id));
+        let places = feature.id.as_ref().and_then(|id| left_behind.get(id));
         let place = places.and_then(|places| places.last());
         let Some((path, text)) = place.and_then(|path| Some((path, committed.text_at(path)?))) else {
             return Ok(Before::default());
         };
-        let unchanged = note.text == Some(text);
-        let status = if unchanged { note.feature.properties.status } else { self.read(path, text)?.status };
+        let unchanged = note.blob == text;
+        let status = if unchanged { feature.properties.status } else { self.read(path, text)?.status };
         Ok(before(path, status, unchanged))
     }
 

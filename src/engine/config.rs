@@ -4,11 +4,11 @@
 use std::collections::BTreeMap;
 
 use crate::domain::{
-    AgentConfig, ApprovalPolicy, Config, ContentHash, Diagnostic, GatePolicy, ModelConfig, NotePath,
-    Repository, ReviewRule, Routing, Settings,
+    AgentConfig, ApprovalPolicy, Config, Diagnostic, GatePolicy, ModelConfig, NotePath, Repository,
+    ReviewRule, Routing, Settings,
 };
 use crate::note::{self, Read};
-use crate::vault::{Folders, Scan, ScannedNote};
+use crate::vault::{Folders, Scan, ScannedNote, TextId};
 
 /// Remembers the last good version of every configuration note.
 #[derive(Default)]
@@ -50,13 +50,13 @@ impl ConfigReader {
         let agents = self.agents.all(scan.in_folder(folders.agents()), note::read_agent, problems);
         config.agents = agents.into_iter().map(|agent| (agent.name.clone(), agent)).collect();
         if let Some(constitution) = named(policy, "Constitution") {
-            config.constitution = note::body(&constitution.text).trim().to_owned();
+            config.constitution = note::body(&constitution.text()).trim().to_owned();
         }
         config.review_rules = scan
             .in_folder(folders.review_rules())
             .map(|rule| ReviewRule {
                 name: rule.path.stem().to_owned(),
-                text: note::body(&rule.text).trim().to_owned(),
+                text: note::body(&rule.text()).trim().to_owned(),
             })
             .collect();
         config
@@ -65,7 +65,7 @@ impl ConfigReader {
 
 /// Last read and last good version of the notes of one kind.
 struct Kept<T> {
-    read: BTreeMap<NotePath, (ContentHash, Vec<Diagnostic>)>,
+    read: BTreeMap<NotePath, (TextId, Vec<Diagnostic>)>,
     good: BTreeMap<NotePath, T>,
 }
 
@@ -95,11 +95,11 @@ impl<T: Clone> Kept<T> {
         let mut seen = BTreeMap::new();
         for note in notes {
             let diagnostics = match self.read.remove(&note.path) {
-                Some((hash, diagnostics)) if hash == note.hash => diagnostics,
+                Some((blob, diagnostics)) if blob == note.blob => diagnostics,
                 _ => self.read_one(note, &read),
             };
             problems.extend(diagnostics.iter().cloned());
-            seen.insert(note.path.clone(), (note.hash.clone(), diagnostics));
+            seen.insert(note.path.clone(), (note.blob, diagnostics));
             values.extend(self.good.get(&note.path).cloned());
         }
         self.good.retain(|path, _| seen.contains_key(path));
@@ -108,7 +108,7 @@ impl<T: Clone> Kept<T> {
     }
 
     fn read_one(&mut self, note: &ScannedNote, read: impl Fn(&NotePath, &str) -> Read<T>) -> Vec<Diagnostic> {
-        let Read { value, mut diagnostics } = read(&note.path, &note.text);
+        let Read { value, mut diagnostics } = read(&note.path, &note.text());
         let broken = value.is_none() || diagnostics.iter().any(Diagnostic::is_error);
         match value {
             Some(value) if !broken => {

@@ -16,8 +16,8 @@ use super::transition::{NoteChange, Scribe};
 use super::{EngineError, InProcess, Listener, RunBook, Said, StepExecutor, StepServices, request};
 use crate::decide;
 use crate::domain::{
-    Brake, Diagnostic, Effect, Event, FeatureId, FeatureView, Instruction, Plan, PullRequestView, RunId,
-    SandboxMode, Settings, StepKey, StepOutcome, StepResult,
+    Brake, Diagnostic, Effect, Event, FeatureId, FeatureView, Instruction, NotePath, Plan, PullRequestView,
+    RunId, SandboxMode, Settings, StepKey, StepOutcome, StepResult,
 };
 use crate::forge::Forges;
 use crate::models;
@@ -121,6 +121,8 @@ pub struct Engine {
     pub(super) claimed: BTreeSet<RunId>,
     /// Whether a note was still being typed at the last look.
     settling: bool,
+    /// Where alone something happened since the last look; `None` where that is not known.
+    changed: Option<Vec<NotePath>>,
     /// As the settings of the last look say.
     pace: Pace,
     /// What a crash left uncommitted of ado's own writing.
@@ -190,6 +192,7 @@ impl Engine {
             books_only: false,
             claimed: BTreeSet::new(),
             settling: false,
+            changed: None,
             pace: pace(&first.snapshot.config.settings),
             own: OwnTexts::default(),
             paused: None,
@@ -261,7 +264,10 @@ impl Engine {
                     if look.is_none() {
                         tokio::time::sleep(pause).await;
                     }
-                    while let Ok(Look::Changed(_) | Look::Poll) = looks.try_recv() {}
+                    self.changed = match (look, looks.try_recv()) {
+                        (Some(Look::Changed(paths)), Err(_)) => Some(paths),
+                        _ => None,
+                    };
                 }
                 () = tokio::time::sleep(pause) => {}
             }
@@ -462,7 +468,7 @@ impl Engine {
         self.failures.insert(feature.to_owned(), failure);
     }
 
-    /// One look at everything.
+    /// One look: where something happened if that is known, else at everything.
     pub fn look(&mut self) -> Result<Observation, EngineError> {
         let circumstances = Circumstances {
             in_flight: self.in_flight.iter().map(|(run, flight)| (run.clone(), flight.key)).collect(),
@@ -471,7 +477,10 @@ impl Engine {
             only_asked: !self.only.is_empty(),
             no_sandbox: self.no_sandbox.clone(),
         };
-        self.observer.look(&self.book, &self.history, &circumstances)
+        match self.changed.take() {
+            Some(paths) => self.observer.look_at(&paths, &self.book, &self.history, &circumstances),
+            None => self.observer.look(&self.book, &self.history, &circumstances),
+        }
     }
 
     pub(super) fn begin_step(

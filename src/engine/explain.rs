@@ -56,7 +56,7 @@ impl Engine {
                 let wanted = render::why_block(wait, &view.feature.diagnostics);
                 let text = look.scan.note(&view.feature.path);
                 let standing = text
-                    .and_then(|scanned| note::blocks(&scanned.text).ok())
+                    .and_then(|scanned| note::blocks(&scanned.text()).ok())
                     .and_then(|blocks| blocks.into_iter().find(|block| block.name == "why"));
                 standing.is_some_and(|block| block.content.trim() == wanted.trim())
             }

@@ -3,19 +3,20 @@
 //! Changes nothing. What is expensive is remembered by content, never by time alone.
 
 use std::collections::{BTreeMap, HashMap};
+use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
 
 use super::book::date_of;
-use super::committed::{Before, Matched, Matcher};
+use super::committed::{Before, FeatureNote, Matched, Matcher};
 use super::{ConfigReader, EngineError, RunBook};
 use crate::domain::{
-    Config, ContentHash, Diagnostic, Feature, FeatureId, FeatureView, MachineName, NotePath, PullRequestView,
-    RepoName, Repository, RunId, RunState, Shared, Snapshot, Status, StepKey,
+    Config, Diagnostic, Feature, FeatureId, FeatureView, MachineName, NotePath, PullRequestView, RepoName,
+    Repository, RunId, RunState, Shared, Snapshot, Status, StepKey,
 };
 use crate::note;
-use crate::vault::{Folders, History, Scan, ScannedNote, Scanner, TextId, Vault, machine};
+use crate::vault::{Folders, History, Scan, ScannedNote, Scanner, Vault, machine};
 use crate::workspace::Workspace;
 
 /// What this process knows beyond the vault.
@@ -37,8 +38,8 @@ pub struct Observation {
     pub folders: Folders,
     /// Why nothing can be written or committed now; `None` when it can.
     pub paused: Option<String>,
-    by_id: HashMap<FeatureId, usize>,
-    left_behind: HashMap<FeatureId, Vec<NotePath>>,
+    by_id: OnceLock<HashMap<FeatureId, usize>>,
+    matched: Arc<Matched>,
 }
 
 impl Observation {
@@ -50,12 +51,16 @@ impl Observation {
 
     /// The view of the feature with this id, the first by path where several have it.
     pub fn feature(&self, id: &FeatureId) -> Option<&FeatureView> {
-        self.by_id.get(id).map(|at| &self.snapshot.features[*at])
+        let by_id = self.by_id.get_or_init(|| {
+            let features = self.snapshot.features.iter().enumerate().rev();
+            features.filter_map(|(at, view)| Some((view.feature.id.clone()?, at))).collect()
+        });
+        by_id.get(id).map(|at| &self.snapshot.features[*at])
     }
 
     /// Where the last commit has notes of this id that are gone from there on disk: moved or deleted by a human.
     pub fn left_behind(&self, id: &FeatureId) -> &[NotePath] {
-        self.left_behind.get(id).map_or(&[], Vec::as_slice)
+        self.matched.left_behind.get(id).map_or(&[], Vec::as_slice)
     }
 
     /// What the journals said of a run.
@@ -80,16 +85,8 @@ pub struct Observer {
     vault: Vault,
     scanner: Scanner,
     config: ConfigReader,
-    parsed: HashMap<NotePath, Parsed>,
     matcher: Matcher,
     repositories: HashMap<RepoName, (Repository, Instant, Option<String>)>,
-}
-
-/// A note's text, read.
-pub(super) struct Parsed {
-    hash: ContentHash,
-    pub text: Option<TextId>,
-    pub feature: Shared<Feature>,
 }
 
 impl Observer {
@@ -98,7 +95,6 @@ impl Observer {
             vault: vault.clone(),
             scanner: Scanner::new(vault),
             config: ConfigReader::default(),
-            parsed: HashMap::new(),
             matcher: Matcher::default(),
             repositories: HashMap::new(),
         }
@@ -111,40 +107,51 @@ impl Observer {
         history: &History,
         circumstances: &Circumstances,
     ) -> Result<Observation, EngineError> {
-        let now = Timestamp::now();
         let scan = self.scanner.scan()?;
+        self.observe(scan, book, history, circumstances)
+    }
+
+    /// Looks only at these files and folders of the vault, and takes all others for what they were.
+    pub fn look_at(
+        &mut self,
+        paths: &[NotePath],
+        book: &RunBook,
+        history: &History,
+        circumstances: &Circumstances,
+    ) -> Result<Observation, EngineError> {
+        let scan = self.scanner.scan_at(paths)?;
+        self.observe(scan, book, history, circumstances)
+    }
+
+    fn observe(
+        &mut self,
+        scan: Scan,
+        book: &RunBook,
+        history: &History,
+        circumstances: &Circumstances,
+    ) -> Result<Observation, EngineError> {
+        let now = Timestamp::now();
         let folders = self.vault.folders()?;
         let mut config = self.config.read(&scan, &folders);
         config.problems.extend(scan.problems.iter().cloned());
-        self.parse(&scan, &folders);
-        let notes: Vec<(&ScannedNote, &Parsed)> =
-            feature_notes(&scan, &folders).map(|(note, _)| (note, &self.parsed[&note.path])).collect();
-        let parsed: Vec<&Parsed> = notes.iter().map(|(_, parsed)| *parsed).collect();
+        let notes: Vec<FeatureNote<'_>> = scan
+            .below(folders.features())
+            .iter()
+            .filter_map(|note| Some((&**note, note.feature.as_ref()?)))
+            .collect();
         let committed = history.committed_features()?;
-        let Matched { befores, left_behind } = self.matcher.of(&parsed, &scan, &committed, history)?;
+        let matched = self.matcher.of(&notes, &scan, &committed, history)?;
         let claims = self.claims_of_others(&config, history)?;
+        let runs = book.by_feature();
         let mut features = Vec::with_capacity(notes.len());
-        for ((scanned, parsed), before) in notes.iter().zip(befores) {
-            features.push(view(
-                &parsed.feature,
-                scanned,
-                before,
-                book,
-                history,
-                circumstances,
-                &config,
-                now,
-            )?);
+        for ((scanned, feature), before) in notes.iter().zip(&matched.befores) {
+            let runs = feature.id.as_ref().and_then(|id| runs.get(id)).cloned().unwrap_or_default();
+            let before = before.clone();
+            features.push(view(feature, scanned, before, runs, history, circumstances, &config, now)?);
         }
         if !claims.is_empty() {
             for view in &mut features {
                 view.claimed_by = view.current_run().and_then(|run| claims.get(&run)).cloned();
-            }
-        }
-        let mut by_id = HashMap::with_capacity(features.len());
-        for (at, view) in features.iter().enumerate() {
-            if let Some(id) = &view.feature.id {
-                by_id.entry(id.clone()).or_insert(at);
             }
         }
         let unusable_repos = self.unusable(&config, &features);
@@ -158,7 +165,7 @@ impl Observer {
             only: circumstances.only_asked.then(|| circumstances.asked.clone()),
         };
         let paused = self.vault.unwritable().or_else(|| history.blocked());
-        Ok(Observation { snapshot, scan, folders, paused, by_id, left_behind })
+        Ok(Observation { snapshot, scan, folders, paused, by_id: OnceLock::new(), matched })
     }
 
     fn claims_of_others(
@@ -173,23 +180,6 @@ impl Observer {
         let mut claims = history.claims()?;
         claims.retain(|_, machine| *machine != here);
         Ok(claims)
-    }
-
-    /// Reads the notes that are new or other than at the last look, and forgets those that are gone.
-    fn parse(&mut self, scan: &Scan, folders: &Folders) {
-        let mut before = std::mem::take(&mut self.parsed);
-        self.parsed.reserve(before.len());
-        for (note, folder) in feature_notes(scan, folders) {
-            let known = before
-                .remove_entry(&note.path)
-                .filter(|(_, parsed)| parsed.hash == note.hash && parsed.feature.folder == Some(folder));
-            let (path, parsed) = known.unwrap_or_else(|| {
-                let feature = note::parse_feature(&note.path, &note.text, Some(folder)).into();
-                let parsed = Parsed { hash: note.hash.clone(), text: TextId::of(&note.text), feature };
-                (note.path.clone(), parsed)
-            });
-            self.parsed.insert(path, parsed);
-        }
     }
 
     /// Why the repositories that waiting or running features name cannot be used.
@@ -247,16 +237,6 @@ pub fn worktrees_folder(vault: &Vault, config: &Config) -> std::path::PathBuf {
     vault.root().join(if set.is_empty() { ".ado/worktrees" } else { set })
 }
 
-/// The notes that lie in a status folder, with that status.
-fn feature_notes<'a>(
-    scan: &'a Scan,
-    folders: &'a Folders,
-) -> impl Iterator<Item = (&'a ScannedNote, Status)> {
-    let below = format!("{}/", folders.features());
-    let notes = scan.notes.iter().filter(move |note| note.path.as_str().starts_with(&below));
-    notes.filter_map(|note| Some((note, folders.status_of(&note.path)?)))
-}
-
 /// Versions of a note that are looked back through.
 const MOST_VERSIONS: usize = 50;
 
@@ -277,7 +257,7 @@ fn view(
     feature: &Shared<Feature>,
     scanned: &ScannedNote,
     mut before: Before,
-    book: &RunBook,
+    runs: Vec<Shared<RunState>>,
     history: &History,
     circumstances: &Circumstances,
     config: &Config,
@@ -289,7 +269,6 @@ fn view(
     {
         committed.status = agreed_before(feature, history)?.or(committed.status);
     }
-    let runs = feature.id.as_ref().map(|id| book.runs_of(id)).unwrap_or_default();
     let age = now.duration_since(scanned.modified).as_secs();
     let quiet = i64::try_from(config.settings.quiet_seconds).unwrap_or(i64::MAX);
     let run = runs.last();
@@ -306,7 +285,7 @@ fn view(
         pull_request: run.and_then(|run| circumstances.pull_requests.get(&run.id)).cloned(),
         waiting_since: (feature.folder == Some(Status::Planned)).then_some(scanned.modified),
         asked: feature.id.as_ref().is_some_and(|id| circumstances.asked.contains(id)),
-        edited_plan: run.and_then(|run| edited_plan(feature, run, &scanned.text)),
+        edited_plan: run.and_then(|run| edited_plan(feature, run, scanned)),
         last_author,
         claimed_by: None,
         runs,
@@ -315,12 +294,12 @@ fn view(
 }
 
 /// The plan block's text where it differs from what ado wrote.
-fn edited_plan(feature: &Feature, run: &RunState, text: &str) -> Option<String> {
+fn edited_plan(feature: &Feature, run: &RunState, scanned: &ScannedNote) -> Option<String> {
     let present = feature.blocks.get("plan")?;
     if run.plan.is_none() || run.written.contains(&("plan".to_owned(), present.clone())) {
         return None;
     }
-    let block = note::blocks(text).ok()?.into_iter().find(|block| block.name == "plan")?;
+    let block = note::blocks(&scanned.text()).ok()?.into_iter().find(|block| block.name == "plan")?;
     (run.plan_text.as_deref() != Some(block.content.trim())).then(|| block.content.trim().to_owned())
 }
 

@@ -70,7 +70,7 @@ fn rewrite(
     change: &NoteChange,
 ) -> Option<Rewrite> {
     let path = &view.feature.path;
-    let before = look.scan.notes.iter().find(|note| note.path == *path)?.text.to_string();
+    let before = look.scan.note(path)?.text().to_string();
     let state = run.and_then(|run| view.runs.iter().find(|state| state.id == *run)).map(|state| &**state);
     let after = text_after(&before, &view.feature, state, &view.runs, look.folders.runs(), change).ok()?;
     let moves = change.to.is_some_and(|to| look.folders.status_of(path) != Some(to));

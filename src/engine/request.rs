@@ -72,7 +72,7 @@ pub fn step_request(
 fn brief(view: &FeatureView, run: &RunState) -> String {
     match &run.plan_text {
         Some(plan) => format!("{}\n\n## Plan as approved\n\n{plan}\n", view.feature.brief),
-        None => view.feature.brief.clone(),
+        None => view.feature.brief.to_string(),
     }
 }
 

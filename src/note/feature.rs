@@ -2,44 +2,76 @@
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
+use std::ops::Range;
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
 
 use super::feature_properties::{FeatureReader, id_in, leading_id};
 use super::phases::status_cells;
 use super::preflight::preflight;
 use super::sections::Body;
 use super::{blocks, split, without_blocks};
-use crate::domain::{
-    ContentHash, Diagnostic, Feature, FeatureId, FeatureProperties, NotePath, Sections, Status,
-};
+use crate::domain::{ContentHash, Diagnostic, Feature, FeatureId, FeatureProperties, Lazy, NotePath, Status};
+
+/// Gives a note's text again, for what is read of it later.
+pub type TextSource = Arc<dyn Fn() -> Arc<str> + Send + Sync>;
+
+/// What a feature note says apart from its body: what a look at all notes needs of each.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct FeatureHead<'a> {
+    folder: Option<Status>,
+    title: Cow<'a, str>,
+    properties: Cow<'a, FeatureProperties>,
+    blocks: Cow<'a, BTreeMap<String, ContentHash>>,
+    diagnostics: Cow<'a, [Diagnostic]>,
+}
+
+impl<'a> FeatureHead<'a> {
+    pub fn of(feature: &'a Feature) -> Self {
+        Self {
+            folder: feature.folder,
+            title: Cow::Borrowed(&feature.title),
+            properties: Cow::Borrowed(&feature.properties),
+            blocks: Cow::Borrowed(&feature.blocks),
+            diagnostics: Cow::Borrowed(&feature.diagnostics),
+        }
+    }
+}
 
 /// Reads a feature note; never fails. `folder` is the status folder that the note lies in. A note that is too large or
 /// holds git's conflict markers gives one diagnostic and is not read further.
 pub fn parse_feature(path: &NotePath, text: &str, folder: Option<Status>) -> Feature {
-    let mut feature = Feature {
-        id: None,
-        path: path.clone(),
-        folder,
-        title: title_of_stem(path.stem()),
-        properties: FeatureProperties::default(),
-        sections: Sections::default(),
-        brief: String::new(),
-        marks: vec![],
-        blocks: BTreeMap::new(),
-        hash: ContentHash::of(text),
-        diagnostics: vec![],
-    };
-    if let Some(diagnostic) = preflight(text) {
-        feature.diagnostics.push(diagnostic.in_note(path));
-        return feature;
-    }
+    let kept: Arc<str> = text.into();
+    parse_feature_lazily(path, text, folder, Arc::new(move || Arc::clone(&kept)))
+}
+
+/// The same without keeping the text; `source` gives it again when somebody looks at the body.
+pub fn parse_feature_lazily(
+    path: &NotePath,
+    text: &str,
+    folder: Option<Status>,
+    source: TextSource,
+) -> Feature {
     let mut diagnostics = Vec::new();
-    let mut body_start = 0;
+    let head = |title: String, properties, blocks, diagnostics: Vec<Diagnostic>| {
+        let diagnostics: Vec<Diagnostic> =
+            diagnostics.into_iter().map(|diagnostic| diagnostic.in_note(path)).collect();
+        let (properties, blocks) = (Cow::Owned(properties), Cow::Owned(blocks));
+        let head =
+            FeatureHead { folder, title: title.into(), properties, blocks, diagnostics: diagnostics.into() };
+        feature_of_head(head, path, Arc::clone(&source))
+    };
+    let stem = || title_of_stem(path.stem());
+    if let Some(diagnostic) = preflight(text) {
+        return head(stem(), FeatureProperties::default(), BTreeMap::new(), vec![diagnostic]);
+    }
+    let mut properties = FeatureProperties::default();
     match split(text) {
         Ok(parts) => {
-            body_start = parts.body;
             let reader = FeatureReader::read(parts.front.map_or("", |front| &text[front]));
-            feature.properties = reader.properties;
-            let has_no_id = feature.properties.id.is_none() && !reader.has_id;
+            properties = reader.properties;
+            let has_no_id = properties.id.is_none() && !reader.has_id;
             diagnostics.extend(reader.diagnostics);
             if has_no_id && !matches!(folder, None | Some(Status::Ideas)) {
                 diagnostics.push(
@@ -54,27 +86,66 @@ pub fn parse_feature(path: &NotePath, text: &str, folder: Option<Status>) -> Fea
         }
         Err(diagnostic) => diagnostics.push(diagnostic),
     }
+    let mut hashes = BTreeMap::new();
     match blocks(text) {
-        Ok(found) => feature.blocks = found.into_iter().map(|block| (block.name, block.hash)).collect(),
+        Ok(found) => hashes.extend(found.into_iter().map(|block| (block.name, block.hash))),
         Err(damage) => diagnostics.extend(damage),
     }
-    let body_text = &text[body_start..];
-    let first_line = 1 + text[..body_start].matches('\n').count() as u32;
-    let masked = masked_body(body_text);
-    let body = Body::new(&masked, first_line);
-    feature.id.clone_from(&feature.properties.id);
-    let heading = body.title().map(without_id).filter(|title| !title.is_empty());
-    if let Some(title) = feature.properties.title.as_deref().or(heading) {
-        feature.title = title.to_owned();
+    let title = properties.title.clone().or_else(|| heading(text)).unwrap_or_else(stem);
+    let title = super::plain(&title).split_whitespace().collect::<Vec<_>>().join(" ");
+    head(title, properties, hashes, diagnostics)
+}
+
+/// The feature that a head was made of; `source` gives the note's text when somebody looks at the body.
+pub fn feature_of_head(head: FeatureHead<'_>, path: &NotePath, source: TextSource) -> Feature {
+    let properties = head.properties.into_owned();
+    let (of_sections, of_marks) = (Arc::clone(&source), Arc::clone(&source));
+    Feature {
+        id: properties.id.clone(),
+        path: path.clone(),
+        folder: head.folder,
+        title: head.title.into_owned(),
+        properties,
+        sections: Lazy::new(move || with_body(&of_sections(), |body| body.sections()).unwrap_or_default()),
+        brief: Lazy::new(move || brief(&source())),
+        marks: Lazy::new(move || marks(&of_marks())),
+        blocks: head.blocks.into_owned(),
+        diagnostics: head.diagnostics.into_owned(),
     }
-    feature.title = super::plain(&feature.title).split_whitespace().collect::<Vec<_>>().join(" ");
-    feature.sections = body.sections();
-    feature.brief = without_blocks(body_text).trim().to_owned();
-    if !feature.sections.phases.is_empty() {
-        feature.marks = status_cells(&Body::new(&feature.brief, 1));
+}
+
+fn brief(text: &str) -> String {
+    match preflight(text) {
+        Some(_) => String::new(),
+        None => without_blocks(&text[body_start(text)..]).trim().to_owned(),
     }
-    feature.diagnostics = diagnostics.into_iter().map(|diagnostic| diagnostic.in_note(path)).collect();
-    feature
+}
+
+/// Places in the brief that are ado's to change.
+fn marks(text: &str) -> Vec<Range<usize>> {
+    let has_phases = with_body(text, |body| !body.sections().phases.is_empty()).unwrap_or(false);
+    if has_phases { status_cells(&Body::new(&brief(text), 1)) } else { vec![] }
+}
+
+/// What a reader makes of the body, with ado's blocks blanked out; `None` for a note that is not to be read.
+fn with_body<T>(text: &str, read: impl FnOnce(&Body<'_>) -> T) -> Option<T> {
+    if preflight(text).is_some() {
+        return None;
+    }
+    let start = body_start(text);
+    let first_line = 1 + text[..start].matches('\n').count() as u32;
+    let masked = masked_body(&text[start..]);
+    Some(read(&Body::new(&masked, first_line)))
+}
+
+/// The whole text where the front matter is never closed.
+fn body_start(text: &str) -> usize {
+    split(text).map_or(0, |parts| parts.body)
+}
+
+/// The title that the first heading tells.
+fn heading(text: &str) -> Option<String> {
+    with_body(text, |body| body.title().map(without_id).filter(|title| !title.is_empty()).map(str::to_owned))?
 }
 
 /// The features that this one depends on, each once: from `[[FR-054 Some title|x]]` and `FR-054`.

@@ -5,6 +5,7 @@
 
 mod anchors;
 mod block;
+mod by_path;
 mod canvas;
 mod coerce;
 mod criteria;
@@ -36,9 +37,12 @@ mod yaml;
 
 pub use anchors::{Anchors, Missing};
 pub use block::{Block, block_hash, blocks, set_block, without_blocks};
+pub use by_path::may_link_by_path;
 pub use criteria::tick_criteria;
 pub use edit_error::EditError;
-pub use feature::{dependency_ids, parse_feature};
+pub use feature::{
+    FeatureHead, TextSource, dependency_ids, feature_of_head, parse_feature, parse_feature_lazily,
+};
 pub use front_matter::{Split, body, split};
 pub use link::{Link, LinkKind, links};
 pub use lists::{LISTS, with_lists};

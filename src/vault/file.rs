@@ -1,131 +1,261 @@
 //! What a scan remembers of one file, and when a file must be read again.
 //!
-//! Does not know which files are notes.
+//! Does not know which files are notes, nor where what it remembers is kept.
 
-use std::fs::{self, Metadata};
+use std::collections::HashMap;
+use std::fs::Metadata;
 use std::os::unix::fs::MetadataExt;
-use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 use std::time::{Duration, SystemTime};
 
 use jiff::Timestamp;
+use rustix::fs::{AtFlags, CWD, Mode, OFlags, openat, statat};
+use serde::{Deserialize, Serialize};
 
-use super::VaultError;
-use super::root::{into_text, is_absent, read_note};
-use crate::domain::{ContentHash, Diagnostic, NotePath};
+use super::root::{into_text, read_note_at};
+use super::scanned::{NoteText, ScannedNote};
+use super::walk::{Listed, joined};
+use super::{Folders, TextId, Vault, VaultError};
+use crate::domain::{Diagnostic, NotePath};
+use crate::note;
 
 /// A file that changed this recently is read again even if its stat says nothing: clocks of file systems are coarse.
 const RACY: Duration = Duration::from_secs(2);
 /// From this many files on, a second thread pays for its start.
 const MANY: usize = 1_000;
-
-/// A file that was found, with what is remembered of it.
-#[derive(Debug)]
-pub(super) struct Found {
-    pub path: NotePath,
-    pub absolute: PathBuf,
-    pub before: Option<Seen>,
-}
+/// Files that a thread takes at once.
+const SHARE: usize = 128;
 
 /// A file as it was when it was last read.
-#[derive(Debug)]
-pub(super) struct Seen {
-    stat: Stat,
+#[derive(Debug, Clone)]
+pub(super) struct File {
+    pub name: Arc<str>,
+    pub stat: Stat,
     /// Whether the stat can be trusted to change with the next save.
-    settled: bool,
-    pub content: Result<(Arc<str>, ContentHash), Box<Diagnostic>>,
+    pub settled: bool,
+    pub content: Content,
 }
 
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-struct Stat {
-    modified: (i64, i64),
-    changed: (i64, i64),
+#[derive(Debug, Clone)]
+pub(super) enum Content {
+    Note(Arc<ScannedNote>),
+    Problem(Arc<Diagnostic>),
+}
+
+/// What is remembered of a folder; its files are in the order in which they were listed.
+#[derive(Debug, Default)]
+pub(super) struct Folder {
+    pub files: Vec<File>,
+    pub problems: Vec<Diagnostic>,
+}
+
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct Stat {
+    modified: (i64, u32),
+    changed: (i64, u32),
     size: u64,
     inode: u64,
     device: u64,
 }
 
-/// What each file holds, from memory where its stat is the same, and whether that is other than before. Files that are
-/// gone are left out. Many files are looked at by two threads.
-pub(super) fn read_all(mut found: Vec<Found>) -> Vec<(NotePath, Seen, bool)> {
-    if found.len() < MANY {
-        return found.into_iter().filter_map(look_at).collect();
-    }
-    let rest = found.split_off(found.len() / 2);
-    let (mut first, second) = thread::scope(|scope| {
-        let second = scope.spawn(|| rest.into_iter().filter_map(look_at).collect::<Vec<_>>());
-        let first: Vec<_> = found.into_iter().filter_map(look_at).collect();
-        (first, second.join())
-    });
-    match second {
-        Ok(second) => first.extend(second),
-        Err(panic) => std::panic::resume_unwind(panic),
-    }
-    first
+/// What became of a file since it was last read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Was {
+    /// Not read again.
+    Same,
+    /// Read again, and nothing is other than before.
+    Confirmed,
+    /// Read again, with another text than before if this says so.
+    Read { changed: bool },
 }
 
-fn look_at(found: Found) -> Option<(NotePath, Seen, bool)> {
-    let Found { path, absolute, before } = found;
-    let Some(before) = before else {
-        let seen = read(&path, &absolute, None)?;
-        return Some((path, seen, true));
-    };
-    let stat = Stat::of(&fs::symlink_metadata(&absolute).ok()?);
-    if before.stat == stat && before.settled {
-        return Some((path, before, false));
-    }
-    let now = read(&path, &absolute, Some(&before))?;
-    let changed = match (&before.content, &now.content) {
-        (Ok((_, before)), Ok((_, now))) => before != now,
-        _ => true,
-    };
-    Some((path, now, changed))
+/// One look at many files, with what is remembered of them.
+pub(super) struct Look<'a> {
+    pub vault: &'a Vault,
+    pub folders: &'a Folders,
+    /// Whether the folders are others than at the last look, so that a note may have another status by its folder.
+    pub folders_changed: bool,
+    pub known: &'a HashMap<String, Folder>,
 }
 
-/// `None` when the file is gone.
-fn read(path: &NotePath, absolute: &Path, before: Option<&Seen>) -> Option<Seen> {
-    let started = SystemTime::now();
-    let read = read_note(path.as_str(), absolute)
-        .and_then(|(metadata, bytes)| Ok((metadata, into_text(path.as_str(), bytes)?)));
-    Some(match read {
-        Ok((metadata, text)) => {
-            let hash = ContentHash::of(&text);
-            let text = match before.map(|seen| &seen.content) {
-                Some(Ok((old, old_hash))) if *old_hash == hash => Arc::clone(old),
-                _ => Arc::from(text),
-            };
-            let stat = Stat::of(&metadata);
-            Seen { stat, settled: stat.is_older_than(started), content: Ok((text, hash)) }
+impl Look<'_> {
+    /// Every listed file that is still there, folder by folder. Many files are looked at by two threads.
+    pub(super) fn at_all(&self, listed: &[Listed]) -> Vec<Vec<(File, Was)>> {
+        let shares: Vec<(usize, usize)> = (0..listed.len())
+            .flat_map(|at| (0..listed[at].names.len()).step_by(SHARE).map(move |from| (at, from)))
+            .collect();
+        let next = AtomicUsize::new(0);
+        let work = || {
+            let mut done = vec![];
+            while let Some((at, from)) = shares.get(next.fetch_add(1, Ordering::Relaxed)) {
+                let until = listed[*at].names.len().min(from + SHARE);
+                done.push((*at, *from, self.at(&listed[*at], *from, until)));
+            }
+            done
+        };
+        let mut done = if listed.iter().map(|folder| folder.names.len()).sum::<usize>() < MANY {
+            work()
+        } else {
+            thread::scope(|scope| {
+                let second = scope.spawn(work);
+                let mut done = work();
+                match second.join() {
+                    Ok(more) => done.extend(more),
+                    Err(panic) => std::panic::resume_unwind(panic),
+                }
+                done
+            })
+        };
+        done.sort_unstable_by_key(|(at, from, _)| (*at, *from));
+        let mut all: Vec<Vec<(File, Was)>> = listed.iter().map(|_| vec![]).collect();
+        for (at, _, files) in done {
+            if all[at].is_empty() {
+                all[at] = files;
+            } else {
+                all[at].extend(files);
+            }
         }
-        Err(VaultError::Missing { .. }) => return None,
-        Err(error) => {
-            let stat = match fs::symlink_metadata(absolute) {
-                Ok(metadata) => Stat::of(&metadata),
-                Err(error) if is_absent(&error) => return None,
-                Err(_) => Stat::default(),
-            };
-            Seen { stat, settled: stat.is_older_than(started), content: Err(Box::new(problem(path, &error))) }
-        }
-    })
-}
+        all
+    }
 
-impl Seen {
-    pub(super) fn modified(&self) -> Timestamp {
-        let (seconds, nanos) = self.stat.modified;
-        Timestamp::new(seconds, i32::try_from(nanos).unwrap_or(0)).unwrap_or(Timestamp::UNIX_EPOCH)
+    fn at(&self, listed: &Listed, from: usize, until: usize) -> Vec<(File, Was)> {
+        let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+        // A folder that is gone by now has no files; the next look sees that too.
+        let Ok(dir) = openat(CWD, self.vault.root().join(&listed.folder), flags, Mode::empty()) else {
+            return vec![];
+        };
+        let before = self.known.get(&listed.folder).map_or(&[][..], |folder| &folder.files);
+        let mut by_name: Option<HashMap<&str, &File>> = None;
+        let mut found = Vec::with_capacity(until - from);
+        for (at, name) in listed.names[..until].iter().enumerate().skip(from) {
+            // Nearly always the file stands where it stood.
+            let known = before.get(at).filter(|file| *file.name == **name).or_else(|| {
+                if listed.names.len() < 4 {
+                    return before.iter().find(|file| *file.name == **name);
+                }
+                let by_name =
+                    by_name.get_or_insert_with(|| before.iter().map(|file| (&*file.name, file)).collect());
+                by_name.get(name.as_str()).copied()
+            });
+            if let Some(known) = known.filter(|known| known.settled && self.is_in_place(known)) {
+                match statat(&dir, name.as_str(), AtFlags::SYMLINK_NOFOLLOW) {
+                    Ok(stat) if Stat::of_raw(&stat) == known.stat => {
+                        found.push((known.clone(), Was::Same));
+                        continue;
+                    }
+                    Ok(_) => {}
+                    Err(_) => continue,
+                }
+            }
+            found.extend(self.read(&dir, &listed.folder, name, known));
+        }
+        found
+    }
+
+    /// Whether the note's status by its folder is still the one that it was read with.
+    fn is_in_place(&self, file: &File) -> bool {
+        match &file.content {
+            Content::Note(note) if self.folders_changed => {
+                note.feature.as_ref().and_then(|feature| feature.folder) == self.folders.status_of(&note.path)
+            }
+            _ => true,
+        }
+    }
+
+    /// `None` when the file is gone.
+    fn read(
+        &self,
+        dir: &std::os::fd::OwnedFd,
+        folder: &str,
+        name: &str,
+        known: Option<&File>,
+    ) -> Option<(File, Was)> {
+        let started = SystemTime::now();
+        let path = NotePath::new(joined(folder, name)).ok()?;
+        let read = read_note_at(dir, name.as_ref(), path.as_str())
+            .and_then(|(metadata, bytes)| Ok((metadata, into_text(path.as_str(), bytes)?)));
+        let before = known.and_then(|known| match &known.content {
+            Content::Note(note) => Some(note),
+            Content::Problem(_) => None,
+        });
+        let (stat, content, was) = match read {
+            Ok((metadata, text)) => {
+                let stat = Stat::of(&metadata);
+                let blob = TextId::of(&text);
+                let same = before.filter(|before| {
+                    before.blob == blob && known.is_some_and(|known| self.is_in_place(known))
+                });
+                let modified = stat.modified();
+                let (note, was) = match same {
+                    Some(before) if before.modified == modified => (Arc::clone(before), Was::Confirmed),
+                    Some(before) => {
+                        let note = ScannedNote { modified, ..ScannedNote::clone(before) };
+                        (Arc::new(note), Was::Read { changed: false })
+                    }
+                    None => {
+                        let changed = before.is_none_or(|before| before.blob != blob);
+                        (Arc::new(self.note(path, text, blob, stat)), Was::Read { changed })
+                    }
+                };
+                (stat, Content::Note(note), was)
+            }
+            Err(VaultError::Missing { .. }) => return None,
+            Err(error) => {
+                let stat = statat(dir, name, AtFlags::SYMLINK_NOFOLLOW).ok()?;
+                let problem = Arc::new(problem(&path, &error));
+                (Stat::of_raw(&stat), Content::Problem(problem), Was::Read { changed: false })
+            }
+        };
+        let file = File { name: name.into(), stat, settled: stat.is_older_than(started), content };
+        Some((file, was))
+    }
+
+    fn note(&self, path: NotePath, text: String, blob: TextId, stat: Stat) -> ScannedNote {
+        let text: Arc<str> = text.into();
+        let place = Arc::new(NoteText::read_now(self.vault, &path, Arc::clone(&text)));
+        let folder = self.folders.status_of(&path);
+        let feature = folder.map(|_| {
+            let source = Arc::clone(&place);
+            note::parse_feature_lazily(&path, &text, folder, Arc::new(move || source.read())).into()
+        });
+        ScannedNote {
+            blob,
+            modified: stat.modified(),
+            feature,
+            links_by_path: note::may_link_by_path(&text),
+            text: place,
+            path,
+        }
     }
 }
 
 impl Stat {
     fn of(metadata: &Metadata) -> Self {
+        let nanos = |nanos: i64| u32::try_from(nanos).unwrap_or(0);
         Self {
-            modified: (metadata.mtime(), metadata.mtime_nsec()),
-            changed: (metadata.ctime(), metadata.ctime_nsec()),
+            modified: (metadata.mtime(), nanos(metadata.mtime_nsec())),
+            changed: (metadata.ctime(), nanos(metadata.ctime_nsec())),
             size: metadata.size(),
             inode: metadata.ino(),
             device: metadata.dev(),
         }
+    }
+
+    fn of_raw(stat: &rustix::fs::Stat) -> Self {
+        Self {
+            modified: (stat.st_mtime, u32::try_from(stat.st_mtime_nsec).unwrap_or(0)),
+            changed: (stat.st_ctime, u32::try_from(stat.st_ctime_nsec).unwrap_or(0)),
+            size: u64::try_from(stat.st_size).unwrap_or(0),
+            inode: stat.st_ino,
+            device: stat.st_dev,
+        }
+    }
+
+    pub(super) fn modified(&self) -> Timestamp {
+        let (seconds, nanos) = self.modified;
+        Timestamp::new(seconds, i32::try_from(nanos).unwrap_or(0)).unwrap_or(Timestamp::UNIX_EPOCH)
     }
 
     fn is_older_than(&self, moment: SystemTime) -> bool {
@@ -149,49 +279,9 @@ fn problem(path: &NotePath, error: &VaultError) -> Diagnostic {
 
 #[cfg(test)]
 mod tests {
+    use std::fs;
+
     use super::*;
-
-    fn found(folder: &Path, text: &str, settled: bool) -> Found {
-        let absolute = folder.join("A.md");
-        fs::write(&absolute, "now\n").unwrap();
-        let stat = Stat::of(&fs::symlink_metadata(&absolute).unwrap());
-        let content = Ok((Arc::from(text), ContentHash::of(text)));
-        let before = Some(Seen { stat, settled, content });
-        Found { path: NotePath::new("A.md").unwrap(), absolute, before }
-    }
-
-    fn text(seen: &Seen) -> &str {
-        &seen.content.as_ref().unwrap().0
-    }
-
-    #[test]
-    fn a_file_saved_twice_within_a_tick_of_a_coarse_clock_is_read_again() {
-        let folder = tempfile::tempdir().unwrap();
-        let (_, seen, changed) = look_at(found(folder.path(), "was\n", false)).unwrap();
-        assert_eq!((text(&seen), changed), ("now\n", true));
-        let (_, seen, changed) = look_at(found(folder.path(), "now\n", false)).unwrap();
-        assert_eq!((text(&seen), changed), ("now\n", false));
-        let (_, seen, changed) = look_at(found(folder.path(), "was\n", true)).unwrap();
-        assert_eq!((text(&seen), changed), ("was\n", false), "a settled stat is believed");
-    }
-
-    #[test]
-    fn two_threads_find_what_one_finds() {
-        let folder = tempfile::tempdir().unwrap();
-        let found: Vec<Found> = (0..MANY + 1)
-            .map(|number| {
-                let absolute = folder.path().join(format!("{number}.md"));
-                if number % 100 != 7 {
-                    fs::write(&absolute, number.to_string()).unwrap();
-                }
-                Found { path: NotePath::new(format!("{number}.md")).unwrap(), absolute, before: None }
-            })
-            .collect();
-        let texts: Vec<String> = read_all(found).iter().map(|(_, seen, _)| text(seen).to_owned()).collect();
-        let expected: Vec<String> =
-            (0..MANY + 1).filter(|number| number % 100 != 7).map(|number| number.to_string()).collect();
-        assert_eq!(texts, expected);
-    }
 
     #[test]
     fn stats_are_believed_once_they_are_older_than_the_clock_is_coarse() {
@@ -200,5 +290,49 @@ mod tests {
         assert!(!stat.is_older_than(at(103)));
         assert!(stat.is_older_than(at(104)));
         assert!(!stat.is_older_than(at(50)), "a clock that was set back is not believed");
+    }
+
+    #[test]
+    fn a_file_saved_twice_within_a_tick_of_a_coarse_clock_is_read_again() {
+        let folder = tempfile::tempdir().unwrap();
+        let vault = Vault::at(folder.path()).unwrap();
+        let folders = vault.folders().unwrap();
+        let listed = [Listed { names: vec!["A.md".to_owned()], ..Listed::default() }];
+        fs::write(folder.path().join("A.md"), "was\n").unwrap();
+        let look = |known: &HashMap<String, Folder>| {
+            let look = Look { vault: &vault, folders: &folders, folders_changed: false, known };
+            look.at_all(&listed).remove(0).remove(0)
+        };
+        let (mut file, was) = look(&HashMap::new());
+        assert_eq!((was, file.settled), (Was::Read { changed: true }, false));
+        fs::write(folder.path().join("A.md"), "now\n").unwrap();
+        file.stat = Stat::of(&fs::symlink_metadata(folder.path().join("A.md")).unwrap());
+        let known = |settled| {
+            let files = vec![File { settled, ..file.clone() }];
+            HashMap::from([(String::new(), Folder { files, problems: vec![] })])
+        };
+        assert_eq!(look(&known(false)).1, Was::Read { changed: true });
+        assert_eq!(look(&known(true)).1, Was::Same, "a settled stat is believed");
+    }
+
+    #[test]
+    fn two_threads_find_what_one_finds() {
+        let folder = tempfile::tempdir().unwrap();
+        let vault = Vault::at(folder.path()).unwrap();
+        let folders = vault.folders().unwrap();
+        let names: Vec<String> = (0..MANY + 1).map(|number| format!("{number}.md")).collect();
+        for (number, name) in names.iter().enumerate() {
+            if number % 100 != 7 {
+                fs::write(folder.path().join(name), number.to_string()).unwrap();
+            }
+        }
+        let known = HashMap::new();
+        let look = Look { vault: &vault, folders: &folders, folders_changed: false, known: &known };
+        let listed = [Listed { names: names.clone(), ..Listed::default() }];
+        let found: Vec<String> =
+            look.at_all(&listed).remove(0).iter().map(|(file, _)| file.name.to_string()).collect();
+        let expected: Vec<String> =
+            names.into_iter().enumerate().filter(|(at, _)| at % 100 != 7).map(|(_, name)| name).collect();
+        assert_eq!(found, expected);
     }
 }

@@ -31,21 +31,28 @@ pub(crate) fn kind_of(name: &str) -> FileKind {
         Regex::new(r"(?i)\((?:[^()]*\s)?conflict(?:ed copy|ed| copy)?(?:\s[^()]*)?\)\.md$")
             .expect("a literal pattern is valid")
     });
-    static NUMBERED: LazyLock<Regex> =
-        LazyLock::new(|| Regex::new(r". \d{1,2}\.md$").expect("a literal pattern is valid"));
     if !name.ends_with(".md") || name.starts_with(['.', '~']) {
         FileKind::Other
-    } else if SYNCTHING.is_match(name) {
+    } else if name.contains(".sync-conflict-") && SYNCTHING.is_match(name) {
         FileKind::ConflictCopy("Syncthing")
     } else if name == "conflict-files-obsidian-git.md" {
         FileKind::ConflictCopy("obsidian-git")
-    } else if COPY.is_match(name) {
+    } else if name.ends_with(").md") && COPY.is_match(name) {
         FileKind::ConflictCopy("a sync program")
-    } else if NUMBERED.is_match(name) {
+    } else if is_numbered(name) {
         FileKind::MaybeNumberedCopy
     } else {
         FileKind::Note
     }
+}
+
+/// Whether one or two digits stand alone at the end of a longer name.
+fn is_numbered(name: &str) -> bool {
+    let number = name.strip_suffix(".md").and_then(|stem| stem.rsplit_once(' '));
+    number.is_some_and(|(before, number)| {
+        let is_short = (1..=2).contains(&number.len()) && number.bytes().all(|byte| byte.is_ascii_digit());
+        is_short && !before.is_empty()
+    })
 }
 
 /// `Name.md` of `Name 2.md`.

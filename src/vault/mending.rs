@@ -4,7 +4,7 @@
 
 use regex::{Regex, RegexBuilder};
 
-use super::{Scan, Vault};
+use super::{Scan, ScannedNote, Vault};
 use crate::domain::{Diagnostic, NotePath};
 use crate::note::Relocation;
 
@@ -81,15 +81,36 @@ impl<'a> Mending<'a> {
 
     /// Files that stay and may hold a link that the moves break.
     pub fn suspects<'s>(&'s self, scan: &'s Scan) -> impl Iterator<Item = &'s NotePath> {
-        let notes = scan
-            .notes
-            .iter()
-            .filter(|note| note.text.contains('['))
-            .filter(|note| self.needles.as_ref().is_none_or(|needles| needles.is_match(&note.text)))
-            .map(|note| &note.path);
+        let by_path_alone = self.needles.is_some() && self.keeps_names();
+        let is_suspect = move |note: &&std::sync::Arc<ScannedNote>| {
+            if by_path_alone && !note.links_by_path {
+                return false;
+            }
+            let text = note.text_once();
+            text.contains('[') && self.needles.as_ref().is_none_or(|needles| needles.is_match(&text))
+        };
+        let notes = scan.notes.iter().filter(is_suspect).map(|note| &note.path);
         notes
             .chain(&self.files.json)
             .filter(|path| !self.moves.iter().any(|(from, to)| from == *path || to == *path))
+    }
+
+    /// Whether every moved file keeps its name and no other file has that name: then a link by name alone leads where it
+    /// led. The texts of notes without any other link need not be read.
+    fn keeps_names(&self) -> bool {
+        self.moves.iter().all(|(from, to)| {
+            let stem = from.stem();
+            let has_namesake = || {
+                self.files.all.iter().any(|file| {
+                    file != from
+                        && file != to
+                        && file.file_name().split('.').next().is_some_and(|name| {
+                            name.eq_ignore_ascii_case(stem.split('.').next().unwrap_or(stem))
+                        })
+                })
+            };
+            from.file_name() == to.file_name() && stem.is_ascii() && !has_namesake()
+        })
     }
 
     /// The text of the file, which lies at `path` before the moves, with its links mended; `None` when it stays.

@@ -93,7 +93,7 @@ pub fn mended_by_move(vault: &Vault, from: &NotePath, to: &NotePath, scan: &Scan
     let files = Files::of(vault, &mut vec![]);
     let mending = Mending::of(&moves, None, &files);
     let text = |path: &NotePath| match scan.note(path) {
-        Some(note) => Some(note.text.to_string()),
+        Some(note) => Some(note.text_once().to_string()),
         None => vault.read(path).ok(),
     };
     let is_mended = |path: &&NotePath| text(path).is_some_and(|text| mending.mended(path, &text).is_some());

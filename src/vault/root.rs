@@ -4,10 +4,11 @@
 
 use std::fs::{self, File};
 use std::io::{self, Read};
+use std::os::fd::AsFd;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, OnceLock};
 
-use rustix::fs::{Mode, OFlags};
+use rustix::fs::{CWD, Mode, OFlags};
 
 use super::lock::private_folder;
 use super::{Folders, VaultError, Way};
@@ -112,8 +113,26 @@ impl Vault {
 
 /// Opens a regular file without ever blocking on a pipe, and reads it whole.
 pub(crate) fn read_note(name: &str, absolute: &Path) -> Result<(fs::Metadata, Vec<u8>), VaultError> {
-    let flags = OFlags::RDONLY | OFlags::NONBLOCK | OFlags::CLOEXEC;
-    let mut file = match rustix::fs::open(absolute, flags, Mode::empty()) {
+    read_at(CWD, absolute, name, OFlags::empty())
+}
+
+/// The same of a file in an open folder, not through a link.
+pub(crate) fn read_note_at(
+    folder: impl AsFd,
+    file: &Path,
+    name: &str,
+) -> Result<(fs::Metadata, Vec<u8>), VaultError> {
+    read_at(folder, file, name, OFlags::NOFOLLOW)
+}
+
+fn read_at(
+    folder: impl AsFd,
+    absolute: &Path,
+    name: &str,
+    flags: OFlags,
+) -> Result<(fs::Metadata, Vec<u8>), VaultError> {
+    let flags = flags | OFlags::RDONLY | OFlags::NONBLOCK | OFlags::CLOEXEC;
+    let mut file = match rustix::fs::openat(folder, absolute, flags, Mode::empty()) {
         Ok(descriptor) => File::from(descriptor),
         Err(error) => {
             let error = io::Error::from(error);

@@ -123,7 +123,7 @@ fn feature() -> impl Strategy<Value = FeatureView> {
                 view.feature.id = None;
             }
             view.feature.folder = folder;
-            view.feature.brief = text;
+            view.feature.brief = text.into();
             let properties = &mut view.feature.properties;
             (properties.status, properties.approved, properties.priority) = (property, approved, priority);
             properties.depends_on = depends_on;

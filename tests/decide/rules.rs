@@ -400,7 +400,7 @@ fn a_large_vague_note_is_an_epic_and_weights_can_switch_criteria_off() {
 #[test]
 fn risk_comes_from_words_and_paths_and_the_note_has_the_last_word() {
     let mut view = note("FR-001", Status::Planned);
-    view.feature.brief = "Deleted tokens: see `src/auth/mod.rs`. The author agrees.".into();
+    view.feature.brief = "Deleted tokens: see `src/auth/mod.rs`. The author agrees.".to_owned().into();
     let mut snapshot = vault(vec![view]);
     let risk = |snapshot: &Snapshot| {
         let scored = triage(&snapshot.features[0].feature, &snapshot.features, &snapshot.config, None);

@@ -8,7 +8,7 @@ use super::world::*;
 fn vague() -> World {
     let mut world = World::new();
     world.move_to(Status::New);
-    world.view().feature.sections = Sections::default();
+    world.view().feature.sections = Sections::default().into();
     world
 }
 

@@ -246,11 +246,10 @@ pub(crate) fn note(id: &str, status: Status) -> FeatureView {
                 ..FeatureProperties::default()
             },
             id: Some(id),
-            sections: Sections { summary: brief.clone(), ..Sections::default() },
-            hash: ContentHash::of(&brief),
-            brief,
+            sections: Sections { summary: brief.clone(), ..Sections::default() }.into(),
+            brief: brief.into(),
             blocks: BTreeMap::new(),
-            marks: vec![],
+            marks: vec![].into(),
             diagnostics: vec![],
         }
         .into(),

@@ -102,8 +102,7 @@ fn meaning(text: &str) -> (Feature, ContentHash) {
     let path = NotePath::new("10_features/03_planned/FR-001 A.md").unwrap();
     let mut feature = parse_feature(&path, text, Some(Status::Planned));
     let request = feature.request_hash();
-    feature.hash = ContentHash::of("");
-    feature.brief = feature.brief.replace("\r\n", "\n");
+    feature.brief = feature.brief.replace("\r\n", "\n").into();
     feature.marks.clear();
     feature.diagnostics.iter_mut().for_each(|diagnostic| diagnostic.line = 0);
     (feature, request)

@@ -71,7 +71,7 @@ fn case_56_a_link_out_of_the_vault_is_followed_by_reading_and_not_by_a_scan() {
     std::os::unix::fs::symlink(&secret, &link).unwrap();
     assert!(std::fs::read_to_string(&link).unwrap().contains("only-outside"), "reading follows it");
     let scan = Scanner::new(&vault).scan().unwrap();
-    assert!(scan.notes.iter().all(|note| !note.text.contains("only-outside")));
+    assert!(scan.notes.iter().all(|note| !note.text().contains("only-outside")));
     assert!(scan.problems.iter().any(|problem| problem.code == "link-leaves-vault"), "{:?}", scan.problems);
 }
 
@@ -97,7 +97,7 @@ fn case_58_a_huge_note_is_read_whole_by_plain_reading_and_not_by_a_scan() {
     std::fs::write(&path, "x".repeat((1 << 20) + 1)).unwrap();
     assert!(std::fs::read_to_string(&path).unwrap().len() > 1 << 20);
     let scan = Scanner::new(&vault).scan().unwrap();
-    assert!(scan.notes.iter().all(|note| note.text.len() <= 1 << 20));
+    assert!(scan.notes.iter().all(|note| note.text().len() <= 1 << 20));
     assert!(scan.problems.iter().any(|problem| problem.code == "note-too-large"));
 }
 

@@ -16,5 +16,6 @@ mod no_room;
 mod relocate;
 mod remote;
 mod scan;
+mod scan_index;
 mod store;
 mod watch;

@@ -13,7 +13,7 @@ const A: &str = "10_features/03_planned/FR-001 A.md";
 
 fn paths(place: &Place) -> Vec<String> {
     let scan = Scanner::new(&place.vault).scan().unwrap();
-    scan.notes.into_iter().map(|note| note.path.into()).collect()
+    scan.notes.iter().map(|note| note.path.to_string()).collect()
 }
 
 #[test]
@@ -90,20 +90,20 @@ fn a_rescan_knows_what_changed_and_shares_what_did_not() {
     place.write("B.md", "one\n");
     let mut scanner = Scanner::new(&place.vault);
     let first = scanner.scan().unwrap();
-    assert!(first.notes.iter().all(|note| note.changed));
+    assert_eq!(first.changed.len(), first.notes.len());
     let second = scanner.scan().unwrap();
-    assert!(second.notes.iter().all(|note| !note.changed));
+    assert_eq!(second.changed, []);
     // Same size, and so soon that a coarse clock may not tell: only the text does.
     place.write(A, "two\n");
     let third = scanner.scan().unwrap();
     let (a, b) = (third.note(&note(A)).unwrap(), third.note(&note("B.md")).unwrap());
-    assert!(a.changed && !b.changed);
-    assert_eq!((&*a.text, &*b.text), ("two\n", "one\n"));
-    assert!(Arc::ptr_eq(&b.text, &second.note(&note("B.md")).unwrap().text));
+    assert_eq!(third.changed, [note(A)]);
+    assert_eq!((&*a.text(), &*b.text()), ("two\n", "one\n"));
+    assert!(Arc::ptr_eq(&b.text(), &second.note(&note("B.md")).unwrap().text()));
     fs::remove_file(place.file(A)).unwrap();
     assert!(scanner.scan().unwrap().note(&note(A)).is_none());
     place.write(A, "two\n");
-    assert!(scanner.scan().unwrap().note(&note(A)).unwrap().changed, "it was gone in between");
+    assert_eq!(scanner.scan().unwrap().changed, [note(A)], "it was gone in between");
 }
 
 #[test]

@@ -1,6 +1,7 @@
 //! What is wrong with features and the configuration, as the snapshot has them.
 
 use std::collections::{BTreeMap, VecDeque};
+use std::sync::Arc;
 
 use crate::domain::{
     Config, Diagnostic, Feature, FeatureId, ModelName, NotePath, Plan, RepoName, Snapshot, Status,
@@ -8,7 +9,7 @@ use crate::domain::{
 use crate::note;
 
 /// A note's text by path, for schema checks.
-pub type Source<'a> = dyn Fn(&NotePath) -> Option<&'a str> + 'a;
+pub type Source<'a> = dyn Fn(&NotePath) -> Option<Arc<str>> + 'a;
 
 /// All diagnostics of the vault, sorted by place. `text` gives the text of a note.
 pub fn check(snapshot: &Snapshot, plan: &Plan, text: &Source<'_>) -> Vec<Diagnostic> {
@@ -38,7 +39,7 @@ pub(super) fn sorted(mut found: Vec<Diagnostic>) -> Vec<Diagnostic> {
 fn of_schema(feature: &Feature, text: &Source<'_>) -> Vec<Diagnostic> {
     let Some(text) = text(&feature.path) else { return vec![] };
     // What YAML rejects is among the note's own diagnostics.
-    let Ok(properties) = note::properties(text) else { return vec![] };
+    let Ok(properties) = note::properties(&text) else { return vec![] };
     if feature.has_errors() {
         return vec![];
     }

@@ -4,6 +4,8 @@ use std::collections::HashMap;
 use std::sync::{Arc, PoisonError};
 
 use git2::{ErrorCode, ObjectType, Oid, Repository, Signature, Sort, TreeWalkMode, TreeWalkResult};
+use serde::{Deserialize, Serialize};
+use sha1::{Digest, Sha1};
 
 use super::super::VaultError;
 use super::commit::{OWN_MAIL, human};
@@ -12,8 +14,8 @@ use crate::domain::{GitId, NotePath, without_number};
 use crate::note;
 
 /// A text by the name that git has for it: texts with the same name are the same.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub struct TextId(Oid);
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct TextId([u8; 20]);
 
 /// The notes of the features folder at HEAD.
 #[derive(Debug, Default)]
@@ -30,9 +32,14 @@ pub struct CommittedTexts(Repository);
 const AUTHOR_WALK: usize = 5_000;
 
 impl TextId {
-    /// `None` only where git itself fails.
-    pub fn of(text: &str) -> Option<Self> {
-        Oid::hash_object(ObjectType::Blob, text.as_bytes()).ok().map(Self)
+    pub fn of(text: &str) -> Self {
+        let header = format!("blob {}\0", text.len());
+        Self(Sha1::new().chain_update(header).chain_update(text).finalize().into())
+    }
+
+    /// `None` for the names of a repository with longer ones.
+    fn named(id: Oid) -> Option<Self> {
+        id.as_bytes().try_into().ok().map(Self)
     }
 }
 
@@ -58,7 +65,8 @@ impl CommittedFeatures {
 
 impl CommittedTexts {
     pub fn read(&self, text: TextId) -> Result<String, VaultError> {
-        text_of(&self.0, text.0)
+        let failed = |error| VaultError::git("read the last commit", error);
+        text_of(&self.0, Oid::from_bytes(&text.0).map_err(failed)?)
     }
 }
 
@@ -142,7 +150,7 @@ impl History {
                 && name.ends_with(".md")
                 && let Ok(path) = NotePath::new(format!("{folder}/{parent}{name}"))
             {
-                texts.insert(path, TextId(entry.id()));
+                texts.extend(TextId::named(entry.id()).map(|text| (path, text)));
             }
             TreeWalkResult::Ok
         })

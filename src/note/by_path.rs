@@ -1,0 +1,50 @@
+//! Tells notes that may hold a link by path from those that cannot, without reading their Markdown. It does not know where
+//! links lead.
+
+/// Whether some link in the text may name its target by a path, so that it breaks when the target moves to another folder.
+/// It may say so of a text without such a link, never the other way round.
+pub fn may_link_by_path(text: &str) -> bool {
+    text.match_indices(']').any(|(at, _)| {
+        let rest = &text[at + 1..];
+        rest.strip_prefix(['(', ':']).is_some_and(|target| !leads_out(target))
+    }) || text.split("[[").skip(1).any(|link| link.split("]]").next().is_some_and(|link| link.contains('/')))
+}
+
+/// A target on the web or in the note itself.
+fn leads_out(target: &str) -> bool {
+    let target = target.trim_start();
+    let target = target.strip_prefix('<').unwrap_or(target);
+    ["http://", "https://", "mailto:", "#"].iter().any(|begin| target.starts_with(begin))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_kind_of_path_is_seen_and_names_are_not() {
+        for text in [
+            "[a](b.md)",
+            "![a]( <b c.md>)",
+            "[a](\n../b.md \"t\")",
+            "[a]: b.md",
+            "[[f/b]]",
+            "![[f/b#x|y]]",
+            "[[b]] [[./c]]",
+            "x [[never/closed",
+            "[a](b.md) and [c](https://x.y)",
+        ] {
+            assert!(may_link_by_path(text), "{text}");
+        }
+        for text in [
+            "",
+            "- [ ] [[FR-1]] a/b",
+            "[a](https://x.y/z.md)",
+            "[a]: <http://x>",
+            "[a](#b)",
+            "[[FR-1|a b]] / [[c]]",
+        ] {
+            assert!(!may_link_by_path(text), "{text}");
+        }
+    }
+}
