@@ -131,6 +131,24 @@ impl Generated {
         self.files().map(|path| std::fs::read(path).map_or(0, |bytes| bytes.len())).sum()
     }
 
+    pub fn read_all_bytes_by_two(&self) -> usize {
+        let files: Vec<PathBuf> = self.files().collect();
+        let read = |files: &[PathBuf]| -> usize {
+            files.iter().map(|path| std::fs::read(path).map_or(0, |bytes| bytes.len())).sum()
+        };
+        let (first, second) = files.split_at(files.len() / 2);
+        std::thread::scope(|scope| {
+            let second = scope.spawn(|| read(second));
+            read(first) + second.join().expect("reading does not panic")
+        })
+    }
+
+    /// As if no process had looked at the vault before.
+    pub fn forget_index(&self) {
+        // There is none before the first look.
+        let _ = std::fs::remove_file(self.folder.path().join(".ado/index"));
+    }
+
     pub fn stat_all(&self) -> u64 {
         self.files().map(|path| std::fs::symlink_metadata(path).map_or(0, |metadata| metadata.len())).sum()
     }
