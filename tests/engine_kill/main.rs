@@ -13,5 +13,6 @@ mod kill;
 mod killer;
 mod second_repo;
 mod tally;
+mod watch;
 mod wire;
 mod world;
