@@ -32,8 +32,19 @@ fn status_why_score_and_dry_run_speak_to_people_and_to_programs() {
     assert!(said.contains("to go on: "), "{said}");
     let (code, why) = place.json(&["why", "FR-900"]);
     assert_eq!(code, 0);
-    let named =
-        ["feature", "title", "path", "status", "next", "reason", "wait", "triage", "spent", "diagnostics"];
+    let named = [
+        "feature",
+        "title",
+        "path",
+        "status",
+        "next",
+        "reason",
+        "wait",
+        "paused",
+        "triage",
+        "spent",
+        "diagnostics",
+    ];
     assert_eq!(keys(&why), [&named[..], &["brake"]].concat());
     assert_eq!(keys(&why["wait"]), ["on", "why", "unblock", "needs_human"]);
     assert_eq!(why["wait"]["needs_human"], true);
