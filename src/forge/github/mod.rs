@@ -1,6 +1,6 @@
 //! GitHub behind the trait of forges: github.com and GitHub Enterprise, by token or as an app.
 //!
-//! One [`client::Client`] for each server and account is shared by all repositories and runs, so that one set of limits
+//! One `Client` for each server and account is shared by all repositories and runs, so that one set of limits
 //! holds for all of them. What GitHub says is read by pure functions beside it.
 
 mod address;
