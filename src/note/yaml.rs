@@ -118,22 +118,29 @@ fn refuse_aliases(front: &str) -> Result<(), Diagnostic> {
         return Ok(());
     };
     let Some(place) = error.location() else { return Ok(()) };
-    let line = front.split('\n').nth(place.line().saturating_sub(1)).unwrap_or_default();
-    if line.chars().nth(place.column().saturating_sub(1)) != Some('*') {
+    if front.as_bytes().get(place.index()) != Some(&b'*') {
         return Ok(());
     }
+    let (line, column) = place_in(front, &place);
     Err(invalid(
-        FIRST_LINE + place.line() as u32 - 1,
-        place.column() as u32,
+        line,
+        column,
         "the value is a YAML alias (`*name`)",
         "write the value itself, or quote it if the star is meant as text",
     ))
 }
 
+/// Line and column in the note. YAML takes a carriage return alone for a line's end as well; editors and git do not.
+fn place_in(front: &str, place: &serde_yaml::Location) -> (u32, u32) {
+    let before = front.get(..place.index()).unwrap_or(front);
+    let column = before.rsplit('\n').next().unwrap_or_default().chars().count() + 1;
+    (FIRST_LINE + before.matches('\n').count() as u32, column as u32)
+}
+
 fn explain(front: &str, error: &serde_yaml::Error) -> Diagnostic {
     let full = error.to_string();
     let (line, column) = match error.location() {
-        Some(place) => (FIRST_LINE - 1 + place.line() as u32, place.column() as u32),
+        Some(place) => place_in(front, &place),
         None => (FIRST_LINE, 1),
     };
     let message = full.split(" at line ").next().unwrap_or(&full).to_owned();
@@ -242,6 +249,7 @@ mod tests {
         assert_eq!(read("é: &x 1\nb: [é, *x]"), Err(("yaml-invalid".into(), 3, 8)));
         assert_eq!(read("a: &x 1\nb: a *x b # *x\nc: \" *x\"\nd: |\n  *x\n").unwrap()["b"], "a *x b");
         assert_eq!(read("a: *x").unwrap_err().1, 2);
+        assert_eq!(read("a: &x 1\rb: *x\rc: [*x, *x]"), Err(("yaml-invalid".into(), 2, 12)));
     }
 
     #[test]
