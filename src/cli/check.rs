@@ -12,7 +12,7 @@ use super::args::{Format, Global};
 use super::diff::NoteDiff;
 use super::session::open_vault;
 use super::{Exit, Failure, output};
-use crate::domain::{Diagnostic, NotePath, Severity};
+use crate::domain::{Diagnostic, NotePath, Severity, is_within};
 use crate::engine::see;
 use crate::note;
 use crate::report::{self, Source, Texts};
@@ -42,8 +42,9 @@ pub struct CheckArgs {
 pub fn run(global: &Global, args: &CheckArgs) -> Result<Exit, Failure> {
     let vault = open_vault(global)?;
     let wanted: Vec<String> = args.paths.iter().map(|path| inside(&vault, path)).collect::<Result<_, _>>()?;
-    let is_wanted =
-        |path: &NotePath| wanted.is_empty() || wanted.iter().any(|below| is_at(path.as_str(), below));
+    let is_wanted = |path: &NotePath| {
+        wanted.is_empty() || wanted.iter().any(|below| below.is_empty() || is_within(path.as_str(), below))
+    };
     if args.fix {
         let fixed = fix(&vault, args.dry_run, &is_wanted)?;
         if args.dry_run {
@@ -132,7 +133,7 @@ fn fix(
     let left_alone = [folders.templates(), folders.agents(), folders.runs()];
     let mut fixed = vec![];
     for note in scan.notes.iter().filter(|note| is_wanted(&note.path)) {
-        if left_alone.iter().any(|folder| is_at(note.path.as_str(), folder)) {
+        if left_alone.iter().any(|folder| is_within(note.path.as_str(), folder)) {
             continue;
         }
         let text = note.text_once();
@@ -178,10 +179,6 @@ fn inside(vault: &Vault, path: &std::path::Path) -> Result<String, Failure> {
         .strip_prefix(vault.root())
         .map(|inner| inner.to_string_lossy().into_owned())
         .map_err(|_| Failure::usage(format!("`{}` is not in the vault", path.display())))
-}
-
-fn is_at(path: &str, below: &str) -> bool {
-    below.is_empty() || path == below || path.strip_prefix(below).is_some_and(|rest| rest.starts_with('/'))
 }
 
 /// Colours and links only where standard output is a terminal.

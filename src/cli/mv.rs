@@ -10,7 +10,7 @@ use super::diff::NoteDiff;
 use super::named::{file_named, path_in};
 use super::session::open_vault;
 use super::{Exit, Failure, output};
-use crate::domain::{ContentHash, NotePath, without_number};
+use crate::domain::{ContentHash, NotePath, is_within, without_number};
 use crate::vault::{
     History, Moved, Scan, Scanner, Vault, VaultError, VaultLock, mend_after_move, mended_by_move,
     preview_move, relocate,
@@ -53,7 +53,11 @@ pub fn run(global: &Global, args: &MvArgs) -> Result<Exit, Failure> {
         }))?;
     } else {
         output::line(format!("{from} → {to}"));
-        for path in moved.touched.iter().filter(|path| !is_part(path, &from) && !is_part(path, &to)) {
+        for path in moved
+            .touched
+            .iter()
+            .filter(|path| [&from, &to].iter().all(|moved| !is_within(path.as_str(), moved.as_str())))
+        {
             output::line(format!("  links mended in {path}"));
         }
         for problem in &moved.problems {
@@ -100,7 +104,7 @@ fn judge(vault: &Vault, from: &NotePath, to: &NotePath) -> Result<(), Failure> {
     if from == to {
         return Err(Failure::usage(format!("`{from}` lies there already")));
     }
-    if is_part(to, from) {
+    if is_within(to.as_str(), from.as_str()) {
         return Err(Failure::usage(format!("`{to}` is inside of `{from}`")));
     }
     if to.file_name().contains(['*', '"', '\\', '<', '>', ':', '|', '?', '#', '^', '[', ']']) {
@@ -171,8 +175,4 @@ fn carry_out(vault: &Vault, from: &NotePath, to: &NotePath) -> Result<(Moved, Op
         None => None,
     };
     Ok((moved, commit.map(|commit| commit.as_str().to_owned())))
-}
-
-fn is_part(path: &NotePath, of: &NotePath) -> bool {
-    path == of || path.as_str().strip_prefix(of.as_str()).is_some_and(|rest| rest.starts_with('/'))
 }

@@ -26,6 +26,14 @@ impl fmt::Display for Severity {
     }
 }
 
+/// Line and column of a byte of the text, both counted from 1.
+pub fn place_of(text: &str, at: usize) -> (u32, u32) {
+    let before = &text[..at];
+    let line = before.matches('\n').count() + 1;
+    let column = before.rsplit('\n').next().unwrap_or_default().chars().count() + 1;
+    (u32::try_from(line).unwrap_or(u32::MAX), u32::try_from(column).unwrap_or(u32::MAX))
+}
+
 /// One finding about a note. `line` and `column` count from 1; 0 means the whole file.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
 pub struct Diagnostic {

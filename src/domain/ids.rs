@@ -189,6 +189,16 @@ impl fmt::Display for NotePath {
     }
 }
 
+/// Whether `path` lies below `folder`, at any depth.
+pub fn is_below(path: &str, folder: &str) -> bool {
+    path.strip_prefix(folder).is_some_and(|rest| rest.starts_with('/'))
+}
+
+/// Whether `path` is `folder` itself or lies below it.
+pub fn is_within(path: &str, folder: &str) -> bool {
+    path == folder || is_below(path, folder)
+}
+
 /// SHA-256 of some bytes, in lower-case hex.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
 #[serde(transparent)]

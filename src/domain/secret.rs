@@ -15,6 +15,13 @@ pub struct SecretMatch {
     pub range: Range<usize>,
 }
 
+impl SecretMatch {
+    /// The first four characters: enough to find it by, too few to use it.
+    pub fn shown(&self, text: &str) -> String {
+        text[self.range.clone()].chars().take(4).filter(|c| !c.is_control()).collect()
+    }
+}
+
 /// Name and pattern; the secret is group 1.
 const RULES: [(&str, &str); 17] = [
     ("private-key", r"(-----BEGIN (?:[A-Z0-9]+ )*PRIVATE KEY(?: BLOCK)?-----[A-Za-z0-9+/=\s\\]*)"),

@@ -2,7 +2,9 @@
 
 use std::collections::BTreeSet;
 
-use crate::domain::{GateDiagnostic, GateKind, GateResult, GateStatus, SecretWaiver, Severity, secrets_in};
+use crate::domain::{
+    GateDiagnostic, GateKind, GateResult, GateStatus, SecretWaiver, Severity, place_of, secrets_in,
+};
 
 /// Looks through the files of a change for secrets that were not there before, and that no human allowed.
 pub struct SecretScan<'a> {
@@ -60,19 +62,15 @@ fn found_in(path: &str, text: &str, allowed: &[SecretWaiver]) -> Vec<(String, Ga
         if allowed.iter().any(|line| line.allows(hit.rule, path, value)) {
             continue;
         }
-        let before = &text[..hit.range.start];
-        let line_start = before.rfind('\n').map_or(0, |index| index + 1);
-        let shown: String = value.chars().take(4).filter(|c| !c.is_control()).collect();
+        let (line, column) = place_of(text, hit.range.start);
+        let shown = hit.shown(text);
         let message = format!(
             "what looks like a secret stands here: `{shown}…`; read it from the environment. If it is none, a person \
              can write `{}` under `allow_secrets` in the repository note",
             SecretWaiver::line(hit.rule, path, value)
         );
-        let at = GateDiagnostic {
-            line: u32::try_from(before.matches('\n').count() + 1).ok(),
-            column: u32::try_from(before[line_start..].chars().count() + 1).ok(),
-            ..diagnostic(path, hit.rule, message)
-        };
+        let at =
+            GateDiagnostic { line: Some(line), column: Some(column), ..diagnostic(path, hit.rule, message) };
         found.push((value.to_owned(), at));
     }
     found

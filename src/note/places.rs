@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use unicode_normalization::UnicodeNormalization;
 
 use super::link::{Link, LinkKind};
-use crate::domain::NotePath;
+use crate::domain::{NotePath, is_below};
 
 /// The files of a vault, found as Obsidian finds them: composed, without regard to case, notes with or without `.md`.
 #[derive(Debug, Clone, Default)]
@@ -84,9 +84,7 @@ impl<'a> Places<'a> {
     pub fn all_ending_in(&self, path: &str, from: &NotePath) -> Vec<&'a NotePath> {
         let wanted = fold(path.trim_matches('/'));
         let folder = fold(from.folder());
-        let below = |path: &str| {
-            folder.is_empty() || path.strip_prefix(&*folder).is_some_and(|rest| rest.starts_with('/'))
-        };
+        let below = |path: &str| folder.is_empty() || is_below(path, &folder);
         for wanted in [wanted.clone(), format!("{wanted}.md")] {
             let ends = |path: &str| {
                 path.strip_suffix(&*wanted).is_some_and(|head| head.is_empty() || head.ends_with('/'))

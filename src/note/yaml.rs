@@ -5,7 +5,7 @@ use serde_yaml::Value as Yaml;
 
 use super::fast::plain_front;
 use super::split;
-use crate::domain::Diagnostic;
+use crate::domain::{Diagnostic, place_of};
 
 /// Bytes of YAML that are read; more is refused.
 const MAX_BYTES: usize = 64 * 1024;
@@ -132,9 +132,9 @@ fn refuse_aliases(front: &str) -> Result<(), Diagnostic> {
 
 /// Line and column in the note. YAML takes a carriage return alone for a line's end as well; editors and git do not.
 fn place_in(front: &str, place: &serde_yaml::Location) -> (u32, u32) {
-    let before = front.get(..place.index()).unwrap_or(front);
-    let column = before.rsplit('\n').next().unwrap_or_default().chars().count() + 1;
-    (FIRST_LINE + before.matches('\n').count() as u32, column as u32)
+    let at = if front.is_char_boundary(place.index()) { place.index() } else { front.len() };
+    let (line, column) = place_of(front, at);
+    (FIRST_LINE - 1 + line, column)
 }
 
 fn explain(front: &str, error: &serde_yaml::Error) -> Diagnostic {

@@ -8,7 +8,7 @@ use std::path::Path;
 
 use super::VaultError;
 use super::root::is_absent;
-use crate::domain::{NotePath, Status, without_number};
+use crate::domain::{NotePath, Status, is_below, without_number};
 
 /// Vault-relative folder names such as `10_features/03_planned`. A folder that is not there has its default name.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -111,11 +111,6 @@ impl Folders {
     pub fn status_of(&self, path: &NotePath) -> Option<Status> {
         self.status.iter().find(|(_, folder)| is_below(path.as_str(), folder)).map(|(status, _)| *status)
     }
-}
-
-/// Whether `path` lies below `folder`, at any depth.
-pub(crate) fn is_below(path: &str, folder: &str) -> bool {
-    path.strip_prefix(folder).is_some_and(|rest| rest.starts_with('/'))
 }
 
 /// The folder with this slug; the exact default name first, then the first by name.

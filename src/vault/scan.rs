@@ -9,8 +9,8 @@ use super::file::{Content, File, Folder, Look, Was};
 use super::foreign::{FileKind, is_ignored_folder, kind_of, without_copy_number};
 use super::scanned::ScannedNote;
 use super::walk::{self, Listed};
-use super::{Folders, Vault, VaultError, folders, index};
-use crate::domain::{Diagnostic, NotePath};
+use super::{Folders, Vault, VaultError, index};
+use crate::domain::{Diagnostic, NotePath, is_within};
 
 /// From this many files on that were read again, what is known is written for the next process. Fewer are read again
 /// faster than all is written.
@@ -147,10 +147,8 @@ impl Scanner {
     ) -> Vec<Listed> {
         let listed = walk::list(&self.vault, folder).unwrap_or_default();
         let before = known.len();
-        known.retain(|path, _| {
-            let is_below = path == folder || folders::is_below(path, folder);
-            !is_below || listed.iter().any(|listed| listed.folder == *path)
-        });
+        known
+            .retain(|path, _| !is_within(path, folder) || listed.iter().any(|listed| listed.folder == *path));
         changes.is_large |= known.len() != before;
         listed
     }

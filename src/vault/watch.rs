@@ -13,7 +13,7 @@ use tokio::task::JoinHandle;
 use tokio::time::{Instant, MissedTickBehavior, interval_at, sleep_until};
 
 use super::{Vault, VaultError};
-use crate::domain::NotePath;
+use crate::domain::{NotePath, is_within};
 
 /// Above this many waiting paths a full look is cheaper, and safer.
 const BACKLOG: usize = 4_096;
@@ -144,8 +144,7 @@ fn hear(event: notify::Result<Event>, root: &Path, runs: &str, send: impl Fn(Hin
 fn hint(root: &Path, runs: &str, path: &Path) -> Option<NotePath> {
     let inside = path.strip_prefix(root).ok()?.to_str()?;
     let ignored = inside.split('/').any(|part| part.starts_with(['.', '~']) || part.ends_with(".tmp"));
-    let is_run = inside == runs || super::folders::is_below(inside, runs);
-    if ignored || is_run { None } else { NotePath::new(inside).ok() }
+    if ignored || is_within(inside, runs) { None } else { NotePath::new(inside).ok() }
 }
 
 /// Gathers hints until none came for `debounce`, then says so; says `Poll` in between. A look that was not taken yet is

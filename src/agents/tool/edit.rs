@@ -1,5 +1,7 @@
 //! Replacing exact text that must stand once. Pure; the caller reads and writes the file.
 
+use crate::domain::place_of;
+
 /// The text with its single occurrence of `old` replaced. In a file with CRLF line ends, `old` and `new` may be given
 /// with plain ones.
 ///
@@ -22,11 +24,8 @@ pub(in crate::agents) fn replace_once(text: &str, old: &str, new: &str) -> Resul
         1 => Ok(text.replacen(&old, &new, 1)),
         0 => Err(format!("`old` was not found (0 matches). {}", nearest(text, &old))),
         count => {
-            let lines: Vec<String> = text
-                .match_indices(&old)
-                .take(5)
-                .map(|(at, _)| (text[..at].matches('\n').count() + 1).to_string())
-                .collect();
+            let lines: Vec<String> =
+                text.match_indices(&old).take(5).map(|(at, _)| place_of(text, at).0.to_string()).collect();
             Err(format!(
                 "`old` was found {count} times, in lines {}; add lines around it until it is unique",
                 lines.join(", ")

@@ -2,8 +2,7 @@
 
 use std::collections::{HashMap, HashSet};
 
-use super::texts::place_of;
-use crate::domain::{Diagnostic, NotePath, Severity};
+use crate::domain::{Diagnostic, NotePath, Severity, place_of};
 use crate::note::{Anchors, Link, LinkKind, Missing, Places, Relocation, links, path_from_root, plain};
 
 /// Judges links one note after the other; remembers the headings of notes that were linked to.

@@ -7,7 +7,7 @@ use regex::Regex;
 
 use super::features::sorted;
 use super::links::Links;
-use crate::domain::{Diagnostic, NotePath, secrets_in};
+use crate::domain::{Diagnostic, NotePath, is_below, place_of, secrets_in};
 use crate::note::{self, LISTS, properties, split};
 
 /// All that is looked at.
@@ -30,8 +30,7 @@ pub fn check_texts(texts: &Texts<'_>) -> Vec<Diagnostic> {
     let mut links = Links::of(texts.files, &text);
     let mut found = same_names(texts);
     for (path, text) in &texts.notes {
-        let is_below =
-            |folder: &str| path.as_str().strip_prefix(folder).is_some_and(|rest| rest.starts_with('/'));
+        let is_below = |folder: &str| is_below(path.as_str(), folder);
         if let Some(damage) = note::preflight(text) {
             found.push(damage.in_note(path));
             continue;
@@ -50,24 +49,14 @@ pub fn check_texts(texts: &Texts<'_>) -> Vec<Diagnostic> {
     sorted(found)
 }
 
-/// Line and column of a byte, from 1.
-pub(super) fn place_of(text: &str, at: usize) -> (u32, u32) {
-    let before = &text[..at];
-    let line = before.matches('\n').count() + 1;
-    let start = before.rfind('\n').map_or(0, |at| at + 1);
-    let column = text[start..at].chars().count() + 1;
-    (u32::try_from(line).unwrap_or(u32::MAX), u32::try_from(column).unwrap_or(u32::MAX))
-}
-
 fn same_names(texts: &Texts<'_>) -> Vec<Diagnostic> {
-    let below = |path: &NotePath, folder: &str| path.as_str().starts_with(&format!("{folder}/"));
     let mut by_name: HashMap<String, Vec<&NotePath>> = HashMap::new();
-    for (path, _) in texts.notes.iter().filter(|(path, _)| !below(path, texts.runs)) {
+    for (path, _) in texts.notes.iter().filter(|(path, _)| !is_below(path.as_str(), texts.runs)) {
         by_name.entry(path.stem().to_lowercase()).or_default().push(path);
     }
     let mut found = vec![];
     for paths in by_name.values().filter(|paths| paths.len() > 1) {
-        for path in paths.iter().filter(|path| below(path, texts.features)) {
+        for path in paths.iter().filter(|path| is_below(path.as_str(), texts.features)) {
             let others: Vec<&str> =
                 paths.iter().filter(|other| *other != path).map(|other| other.as_str()).collect();
             let message = format!("`{}` has this name too", others.join("`, `"));
@@ -82,7 +71,7 @@ fn same_names(texts: &Texts<'_>) -> Vec<Diagnostic> {
 fn secrets(path: &NotePath, text: &str) -> Vec<Diagnostic> {
     let finding = |hit: crate::domain::SecretMatch| {
         let (line, column) = place_of(text, hit.range.start);
-        let shown: String = text[hit.range].chars().take(4).filter(|char| !char.is_control()).collect();
+        let shown = hit.shown(text);
         let message = format!("what looks like a secret stands here: `{shown}…` ({})", hit.rule);
         let remedy =
             "revoke it, take it out of the note and of the history, and name an environment variable instead";
