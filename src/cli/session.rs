@@ -8,7 +8,7 @@ use tokio_util::sync::CancellationToken;
 use super::Failure;
 use super::args::Global;
 use crate::domain::{FeatureId, FeatureView};
-use crate::engine::{Engine, Listener, Observation, Options, Outcome};
+use crate::engine::{Engine, EngineError, Listener, Observation, Options, Outcome, Settled};
 use crate::vault::Vault;
 
 /// Time between a signal and the end of the program, whatever hangs.
@@ -39,32 +39,41 @@ pub fn find<'a>(look: &'a Observation, id: &FeatureId) -> Result<&'a FeatureView
 pub enum Work {
     UntilIdle,
     UntilStopped,
-    /// Keep the books once: no agents, no pushes, no merges.
-    Bookkeeping,
 }
 
 /// Opens an engine and lets it work until it ends or a signal stops it.
 pub fn work(vault: &Vault, options: Options, work: &Work) -> Result<Outcome, Failure> {
+    let outcome = with_engine(vault, options, async |engine, stop| match work {
+        Work::UntilIdle => engine.run(stop).await,
+        Work::UntilStopped => engine.watch(stop).await,
+    });
+    Ok(outcome?.unwrap_or(Outcome::Stopped))
+}
+
+/// Keeps the books once: no agents, no pushes, no merges. `None` when a signal stopped it.
+pub fn keep_books(vault: &Vault, options: Options) -> Result<Option<Settled>, Failure> {
+    with_engine(vault, options, async |engine, stop| engine.keep_books(stop).await)
+}
+
+/// `None` when a signal came and the work did not end in time.
+fn with_engine<T>(
+    vault: &Vault,
+    options: Options,
+    work: impl AsyncFnOnce(&mut Engine, &CancellationToken) -> Result<T, EngineError>,
+) -> Result<Option<T>, Failure> {
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
-    let outcome = runtime.block_on(async {
+    let done = runtime.block_on(async {
         let stop = CancellationToken::new();
         stop_on_signals(&stop)?;
         let mut engine = Engine::open(vault, options).await?;
-        let working = async {
-            match work {
-                Work::UntilIdle => engine.run(&stop).await,
-                Work::UntilStopped => engine.watch(&stop).await,
-                Work::Bookkeeping => engine.keep_books(&stop).await,
-            }
-        };
         tokio::select! {
-            outcome = working => Ok::<Outcome, Failure>(outcome?),
-            () = patience_ends(&stop) => Ok(Outcome::Stopped),
+            done = work(&mut engine, &stop) => Ok::<Option<T>, Failure>(Some(done?)),
+            () = patience_ends(&stop) => Ok(None),
         }
     });
     // Steps that did not stop in time are left behind; the journal knows them.
     runtime.shutdown_background();
-    outcome
+    done
 }
 
 /// A push or a merge that hangs does not hold up the end: the journal knows what was tried.

@@ -10,10 +10,10 @@ use serde::Serialize;
 use super::actions::Job;
 use super::args::{Format, Global};
 use super::diff::NoteDiff;
-use super::session::{Work, open_vault, options, work};
+use super::session::{self, open_vault, options};
 use super::{Exit, Failure, output};
-use crate::domain::{Decision, Diagnostic, Effect, NotePath};
-use crate::engine::{Quiet, Rewrite, see};
+use crate::domain::{Decision, Diagnostic, Effect, NotePath, Plan};
+use crate::engine::{Observation, Quiet, Rewrite, Settled, see};
 use crate::report;
 use crate::vault::{History, Pulled, Pushed, ScannedNote, Vault, VaultLock};
 
@@ -47,15 +47,14 @@ pub fn run(global: &Global, args: &SyncArgs) -> Result<Exit, Failure> {
     if let Some(why) = history.blocked() {
         return Err(Failure::errors(why));
     }
-    let remote = see(&vault, &[])?.observation.snapshot.config.settings.sync_remote
-        && History::open(&vault)?.has_remote()?;
-    let before = History::open(&vault)?.head_commit()?;
-    keep_books(&vault)?;
+    let before = history.head_commit()?;
+    let mut settled = keep_books(&vault)?;
+    let remote = settled.look.snapshot.config.settings.sync_remote && history.has_remote()?;
     if remote && pull(&vault)? == Pulled::Updated {
-        keep_books(&vault)?;
+        settled = keep_books(&vault)?;
     }
+    let problems = problems(&settled.look, &settled.plan);
     let pushed = if remote && !args.no_push { push(&vault)? } else { "not pushed" };
-    let problems = problems(&vault)?;
     let job = Job::of_environment();
     if global.format == Format::Json {
         output::json(&serde_json::json!({ "pushed": pushed, "problems": problems }))?;
@@ -64,17 +63,16 @@ pub fn run(global: &Global, args: &SyncArgs) -> Result<Exit, Failure> {
         output::say(format!("synced, {pushed}"));
     }
     if let Some(job) = &job {
-        let done =
-            before.as_ref().map_or(Ok(vec![]), |before| History::open(&vault)?.subjects_since(before))?;
+        let done = before.as_ref().map_or(Ok(vec![]), |before| history.subjects_since(before))?;
         let heading = if done.is_empty() { "The vault is in order" } else { "The vault was put in order" };
         job.summarise(&format!("{heading}, {pushed}"), &done, "", &problems)?;
     }
     Ok(if problems.iter().any(Diagnostic::is_error) { Exit::Errors } else { Exit::Done })
 }
 
-fn keep_books(vault: &Vault) -> Result<(), Failure> {
-    work(vault, options(Arc::new(Quiet), vec![], true, "sync")?, &Work::Bookkeeping)?;
-    Ok(())
+fn keep_books(vault: &Vault) -> Result<Settled, Failure> {
+    let settled = session::keep_books(vault, options(Arc::new(Quiet), vec![], true, "sync")?)?;
+    settled.ok_or_else(|| Failure::errors("stopped by a signal; what was done is committed"))
 }
 
 #[derive(Serialize)]
@@ -92,7 +90,7 @@ fn check(global: &Global, vault: &Vault) -> Result<Exit, Failure> {
     let report = WouldDo {
         would: seen.plan.effects().filter(|(_, effect)| effect.is_bookkeeping()).map(in_words).collect(),
         changes: seen.rewrites(vault)?.iter().map(diff).collect(),
-        problems: problems(vault)?,
+        problems: problems(&seen.observation, &seen.plan),
     };
     let job = Job::of_environment();
     let diff: String = report.changes.iter().map(|change| change.diff.as_str()).collect();
@@ -131,11 +129,9 @@ fn print_problems(vault: &Vault, job: Option<&Job>, problems: &[Diagnostic]) -> 
     Ok(())
 }
 
-fn problems(vault: &Vault) -> Result<Vec<Diagnostic>, Failure> {
-    let seen = see(vault, &[])?;
-    let scan = &seen.observation.scan;
-    let text = |path: &NotePath| scan.note(path).map(ScannedNote::text_once);
-    Ok(report::check(&seen.observation.snapshot, &seen.plan, &text))
+fn problems(look: &Observation, plan: &Plan) -> Vec<Diagnostic> {
+    let text = |path: &NotePath| look.scan.note(path).map(ScannedNote::text_once);
+    report::check(&look.snapshot, plan, &text)
 }
 
 /// Fetches and rebases. What a human changed since the last commit is committed first, in the human's name: a rebase

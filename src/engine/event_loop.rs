@@ -50,6 +50,12 @@ pub enum Outcome {
     Stopped,
 }
 
+/// The vault after everything that could be done was done.
+pub struct Settled {
+    pub look: Observation,
+    pub plan: Plan,
+}
+
 /// A step's end, sent by its task.
 #[derive(Clone)]
 pub(super) struct Finished {
@@ -243,7 +249,7 @@ impl Engine {
 
     /// Works until stopped.
     pub async fn watch(&mut self, stop: &CancellationToken) -> Result<Outcome, EngineError> {
-        let mut pace = pace(&self.look()?.snapshot.config.settings);
+        let mut pace = self.pace;
         self.hear_of_claims().await?;
         let (mut _watch, mut looks) = Watch::start(&self.vault, pace.debounce, pace.poll)?;
         loop {
@@ -276,35 +282,45 @@ impl Engine {
 
     /// Keeps the books once: aligns, notes moves, finishes what is merged, writes anew what should stand in notes and does
     /// not; starts no agent, pushes and merges nothing.
-    pub async fn keep_books(&mut self, stop: &CancellationToken) -> Result<Outcome, EngineError> {
+    pub async fn keep_books(&mut self, stop: &CancellationToken) -> Result<Settled, EngineError> {
         self.books_only = true;
-        let plan = self.settle(stop).await?;
+        let settled = self.settle_and_see(stop).await?;
         if let Some((why, _)) = &self.paused {
-            let has_work = plan.effects().any(|(_, effect)| effect.is_bookkeeping());
-            return if has_work { Err(EngineError::HistoryBlocked(why.clone())) } else { Ok(Outcome::Idle) };
+            let has_work = settled.plan.effects().any(|(_, effect)| effect.is_bookkeeping());
+            return if has_work { Err(EngineError::HistoryBlocked(why.clone())) } else { Ok(settled) };
         }
-        let look = self.look()?;
-        for run in stale(&look, &self.book, &self.vault)? {
-            self.project(&look, &run, NoteChange::default(), "written anew from the journal", "rebuilt")?;
+        let stale = stale(&settled.look, &self.book, &self.vault)?;
+        for run in &stale {
+            let what = "written anew from the journal";
+            self.project(&settled.look, run, NoteChange::default(), what, "rebuilt")?;
         }
-        Ok(Outcome::Idle)
+        if stale.is_empty() { Ok(settled) } else { self.seen_now(settled.plan) }
     }
 
     /// Performs everything that can be performed now, one look at a time, and gives the last plan.
     pub async fn settle(&mut self, stop: &CancellationToken) -> Result<Plan, EngineError> {
+        Ok(self.settle_and_see(stop).await?.plan)
+    }
+
+    fn seen_now(&mut self, plan: Plan) -> Result<Settled, EngineError> {
+        Ok(Settled { look: self.look()?, plan })
+    }
+
+    async fn settle_and_see(&mut self, stop: &CancellationToken) -> Result<Settled, EngineError> {
         for finished in std::mem::take(&mut self.unrecorded) {
             self.take_finished(Some(finished))?;
         }
         for _ in 0..MOST_LOOKS {
             let mut look = self.look()?;
             if self.is_paused(&look) {
-                return self.pause(&look).await;
+                let plan = self.pause(&look).await?;
+                return Ok(Settled { look, plan });
             }
             if self.cut_off
                 && let Err(error) = self.finish_cut_off(&look)
             {
                 self.complain("the vault", &error, true);
-                return Ok(Plan::default());
+                return Ok(Settled { look, plan: Plan::default() });
             }
             if let Ok(finished) = self.done.try_recv() {
                 self.take_finished(Some(finished))?;
@@ -321,7 +337,7 @@ impl Engine {
             let plan = decide::decide(&look.snapshot);
             self.say_problems(&plan);
             if stop.is_cancelled() {
-                return Ok(plan);
+                return Ok(Settled { look, plan });
             }
             // However many commits are made, the index is written once.
             self.history.hold_index();
@@ -331,20 +347,18 @@ impl Engine {
                 tracing::warn!(%error, "the git index is updated later");
             }
             if !performed? {
-                return Ok(plan);
+                return Ok(Settled { look, plan });
             }
         }
-        Ok(Plan::default())
+        self.seen_now(Plan::default())
     }
 
     /// Whether nothing can be written now; what changed of that is said.
     fn is_paused(&mut self, look: &Observation) -> bool {
-        let before = self.paused.as_ref().map(|(why, since)| (why.clone(), *since));
-        match (&look.paused, before) {
-            (Some(_), None) => {
-                let why = look.paused.clone().unwrap_or_default();
+        match (&look.paused, &self.paused) {
+            (Some(why), None) => {
                 self.say(&Said::Problem { what: format!("paused: {why}") });
-                self.paused = Some((why, Instant::now()));
+                self.paused = Some((why.clone(), Instant::now()));
             }
             (None, Some((_, since))) => {
                 tracing::info!(seconds = since.elapsed().as_secs(), "the vault can be written again");
@@ -370,9 +384,9 @@ impl Engine {
 
     /// Finishes what a crash, or a disk without room, cut off.
     fn finish_cut_off(&mut self, look: &Observation) -> Result<(), EngineError> {
-        let cut_off = self.finish_writing(look)?;
-        let look = self.look()?;
-        self.recover(&look, &cut_off)?;
+        let (cut_off, wrote) = self.finish_writing(look)?;
+        let fresh = if wrote { Some(self.look()?) } else { None };
+        self.recover(fresh.as_ref().unwrap_or(look), &cut_off)?;
         self.cut_off = false;
         Ok(())
     }

@@ -32,7 +32,7 @@ pub use book::RunBook;
 pub use boxes::{EscapeTry, probe_sandbox, try_escapes};
 pub use config::ConfigReader;
 pub use error::EngineError;
-pub use event_loop::{Engine, Options, Outcome};
+pub use event_loop::{Engine, Options, Outcome, Settled};
 pub use execute::{InProcess, StepExecutor, StepServices};
 pub use observe::{Circumstances, Observation, Observer, repository_problem};
 pub use preview::Rewrite;

@@ -13,19 +13,23 @@ use crate::vault::{Intended, VaultError, VaultLock, finish_move, sweep_kept, swe
 
 impl Engine {
     /// Finishes what a crash cut off in the middle of writing: locks, a move whose links were not all mended, files put
-    /// aside. Gives the commits that were intended and not made.
-    pub(super) fn finish_writing(&mut self, look: &Observation) -> Result<Vec<Intended>, EngineError> {
+    /// aside. Gives the commits that were intended and not made, and whether notes are others than before.
+    pub(super) fn finish_writing(
+        &mut self,
+        look: &Observation,
+    ) -> Result<(Vec<Intended>, bool), EngineError> {
         let lock = VaultLock::acquire(&self.vault)?;
         self.history.repair(&lock)?;
         let moved = finish_move(&lock, &self.vault, &look.scan)?;
         let (mut cut_off, own) = self.history.cut_off(&lock)?;
         self.own = own;
+        let mut wrote = moved.is_some();
         if let (Some(moved), Some(last)) = (moved, cut_off.last_mut()) {
             last.paths.extend(moved.touched);
         }
-        sweep_kept(&lock, &self.vault)?;
+        wrote |= !sweep_kept(&lock, &self.vault)?.is_empty();
         sweep_temporaries(&lock, &self.vault)?;
-        Ok(cut_off)
+        Ok((cut_off, wrote))
     }
 
     /// Brings every run that a crash left between intent and commit to a clean state, then makes the commits that are

@@ -33,15 +33,8 @@ pub fn schemas() -> Vec<(&'static str, Value)> {
 /// What is wrong with `value` by the schema with this file name (with or without `.schema.json`), in words; empty when
 /// nothing is. An empty property (null) counts as missing. An unknown schema is said to be unknown.
 pub fn validate(schema: &str, value: &Value) -> Vec<String> {
-    static VALIDATORS: OnceLock<BTreeMap<&'static str, Validator>> = OnceLock::new();
-    let validators = VALIDATORS.get_or_init(|| {
-        let compiled = schemas().into_iter().filter_map(|(name, schema)| {
-            Some((name.strip_suffix(SUFFIX)?, jsonschema::validator_for(&schema).ok()?))
-        });
-        compiled.collect()
-    });
     let name = schema.strip_suffix(SUFFIX).unwrap_or(schema);
-    let Some(validator) = validators.get(name) else {
+    let Some(validator) = validator(name) else {
         return vec![format!("there is no schema `{name}`")];
     };
     let mut value = value.clone();
@@ -54,6 +47,20 @@ pub fn validate(schema: &str, value: &Value) -> Vec<String> {
         super::plain(&if place.is_empty() { error.to_string() } else { format!("`{place}`: {error}") })
     });
     errors.collect()
+}
+
+/// Compiled when it is first asked for.
+fn validator(name: &str) -> Option<&'static Validator> {
+    type Compiled = BTreeMap<&'static str, (Value, OnceLock<Option<Validator>>)>;
+    static COMPILED: OnceLock<Compiled> = OnceLock::new();
+    let compiled = COMPILED.get_or_init(|| {
+        let named = |(name, schema): (&'static str, Value)| {
+            Some((name.strip_suffix(SUFFIX)?, (schema, OnceLock::new())))
+        };
+        schemas().into_iter().filter_map(named).collect()
+    });
+    let (schema, validator) = compiled.get(name)?;
+    validator.get_or_init(|| jsonschema::validator_for(schema).ok()).as_ref()
 }
 
 fn schema<T: JsonSchema>(title: &str) -> Value {
