@@ -195,10 +195,11 @@ fn started(run: &RunId) -> Event {
 fn finished(call: u64) -> Event {
     Event::ModelCallFinished {
         call,
-        tokens: Tokens { input: 10, cached: 0, output: 5, reasoning: 0 },
+        tokens: Tokens { input: 10, output: 5, ..Tokens::default() },
         cost: Usd::from_dollars(1.0),
         millis: 1,
         ended: "stop".into(),
         transcript: None,
+        failure: None,
     }
 }

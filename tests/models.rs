@@ -10,9 +10,10 @@ use std::time::Duration;
 
 use ado_vault::domain::{EditFormat, ModelConfig, ModelName, Tokens, Usd};
 use ado_vault::models::{
-    ChatReply, ChatRequest, Model, ModelError, RecordedModel, Recorder, RetryPolicy, Router, build, chain,
+    ChatReply, ChatRequest, Health, Model, ModelError, RecordedModel, Recorder, RetryPolicy, Router, build, chain,
 };
 use async_trait::async_trait;
+use jiff::{SignedDuration, Timestamp};
 use models_support::{Book, Entry, config, request};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
@@ -46,7 +47,7 @@ fn reply(text: &str) -> ChatReply {
     ChatReply {
         text: text.into(),
         tool_calls: Vec::new(),
-        tokens: Tokens { input: 1000, cached: 200, output: 100, reasoning: 0 },
+        tokens: Tokens { input: 1000, cached: 200, output: 100, ..Tokens::default() },
         ended: "stop".into(),
     }
 }
@@ -75,7 +76,19 @@ fn router(book: &Arc<Book>, scripts: Vec<(&str, Script)>) -> Router {
             (config, Arc::new(scripted) as Arc<dyn Model>)
         })
         .collect();
-    Router::new(models, book.clone())
+    let health = Arc::new(Health::with_clock(clock()));
+    Router::new(models, book.clone()).with_health(health)
+}
+
+/// A clock that goes with the paused time.
+fn clock() -> Arc<dyn Fn() -> Timestamp + Send + Sync> {
+    let began = Instant::now();
+    Arc::new(move || at(began.elapsed()))
+}
+
+fn at(elapsed: Duration) -> Timestamp {
+    let begin: Timestamp = "2026-11-21T12:00:00Z".parse().unwrap();
+    begin.checked_add(SignedDuration::try_from(elapsed).unwrap()).unwrap()
 }
 
 fn priced(model: &str) -> ModelConfig {
@@ -159,14 +172,66 @@ async fn when_all_are_limited_the_earliest_reset_parks_the_run() {
     let chain =
         router(&book, vec![("a", vec![limited("a", Some(600))]), ("b", vec![limited("b", Some(90))])]);
     let error = ask(&chain).await.unwrap_err();
-    let ModelError::RateLimited { retry_after, detail, .. } = &error else { panic!("{error}") };
-    assert_eq!(*retry_after, Some(Duration::from_secs(90)));
+    let ModelError::Unwell { until, detail, .. } = &error else { panic!("{error}") };
+    assert_eq!(*until, at(Duration::from_secs(90)));
     assert!(detail.contains("model `a`") && detail.contains("model `b`"), "{detail}");
     tokio::time::advance(Duration::from_secs(30)).await;
     let error = ask(&chain).await.unwrap_err();
-    let ModelError::RateLimited { retry_after, .. } = &error else { panic!("{error}") };
-    assert_eq!(*retry_after, Some(Duration::from_secs(60)));
+    let ModelError::Unwell { until, .. } = &error else { panic!("{error}") };
+    assert_eq!(*until, at(Duration::from_secs(90)));
     assert_eq!(book.short().len(), 4, "the second call asked nobody");
+}
+
+fn sharing(book: &Arc<Book>, health: &Arc<Health>, scripts: Vec<(&str, Script)>) -> Router {
+    router(book, scripts).with_health(health.clone())
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_outage_that_one_run_met_spares_the_others_the_tries_until_one_call_finds_it_over() {
+    let book = Book::new();
+    let health = Arc::new(Health::with_clock(clock()));
+    let first = sharing(&book, &health, vec![("a", vec![down("a"), down("a"), down("a")])]);
+    assert!(matches!(ask(&first).await, Err(ModelError::Unreachable { .. })));
+    let second = sharing(&book, &health, vec![("a", vec![Ok(reply("a"))]), ("b", vec![Ok(reply("b"))])]);
+    let error = ask(&second).await.unwrap_err();
+    let ModelError::Unwell { until, detail, .. } = &error else { panic!("{error}") };
+    assert_eq!(*until, at(Duration::from_secs(3 + 30)));
+    assert!(detail.contains("`b` is not asked before 2026-11-21T12:00:33Z"), "the same provider: {detail}");
+    assert_eq!(book.short().len(), 6, "nobody was asked");
+    tokio::time::advance(Duration::from_secs(30)).await;
+    assert_eq!(ask(&second).await.unwrap().model, name("a"));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_used_up_plan_gives_way_to_another_provider_at_once_and_without_another_parks_the_run() {
+    let book = Book::new();
+    let health = Arc::new(Health::with_clock(clock()));
+    let spent = || Err(ModelError::Exhausted { model: name("a"), until: None, detail: "no credit".into() });
+    let local = config(r#"{"name":"local","provider":"ollama","model":"x"}"#);
+    let answers = Mutex::new([Ok(reply("local")), Ok(reply("local"))].into());
+    let chain = Router::new(
+        vec![
+            (priced("a"), Arc::new(Scripted { name: name("a"), answers: Mutex::new([spent()].into()) }) as Arc<dyn Model>),
+            (local, Arc::new(Scripted { name: name("local"), answers })),
+        ],
+        book.clone(),
+    )
+    .with_health(health.clone());
+    let began = Instant::now();
+    assert_eq!(ask(&chain).await.unwrap().model, name("local"));
+    assert_eq!(ask(&chain).await.unwrap().model, name("local"));
+    assert_eq!(began.elapsed(), Duration::ZERO);
+    let asked: Vec<String> = book.short().into_iter().filter(|line| line.starts_with("reserve")).collect();
+    assert_eq!(asked, ["reserve 1 a", "reserve 2 local", "reserve 3 local"], "`a` is asked once");
+
+    let alone = sharing(&book, &health, vec![("a", vec![Ok(reply("a"))])]);
+    let error = ask(&alone).await.unwrap_err();
+    assert_eq!(
+        error.to_string(),
+        "model `a` is not asked before 2026-11-21T13:00:00Z: it has no quota or credit left"
+    );
+    tokio::time::advance(Duration::from_secs(3600)).await;
+    assert_eq!(ask(&alone).await.unwrap().reply.text, "a");
 }
 
 #[tokio::test(start_paused = true)]

@@ -84,7 +84,8 @@ impl Dialect {
                 );
                 json!({
                     "type": "message", "role": "assistant", "model": "x", "content": content, "stop_reason": stop,
-                    "usage": {"input_tokens": 80, "cache_read_input_tokens": 40, "output_tokens": 30,
+                    "usage": {"input_tokens": 50, "cache_creation_input_tokens": 30,
+                              "cache_read_input_tokens": 40, "output_tokens": 30,
                               "output_tokens_details": {"thinking_tokens": 10}},
                 })
             }
@@ -124,7 +125,9 @@ impl Dialect {
     }
 
     fn usage(self) -> Tokens {
-        Tokens { input: 120, cached: 40, output: 30, reasoning: if self == Ollama { 0 } else { 10 } }
+        let reasoning = if self == Ollama { 0 } else { 10 };
+        let cache_written = if self == Anthropic { 30 } else { 0 };
+        Tokens { input: 120, cached: 40, cache_written, output: 30, reasoning }
     }
 
     fn overflow(self) -> Value {
@@ -227,7 +230,8 @@ async fn tool_calls_and_their_results_make_the_round_trip() {
         let expected = match dialect {
             Anthropic => (
                 json!({"type": "tool_result", "content": "1 changed", "tool_use_id": id}),
-                json!({"type": "tool_result", "content": "refused", "tool_use_id": "second"}),
+                json!({"type": "tool_result", "content": "refused", "tool_use_id": "second",
+                       "cache_control": {"type": "ephemeral"}}),
             ),
             OpenAi | Compatible => (
                 json!({"role": "tool", "content": "1 changed", "tool_call_id": id}),
@@ -258,6 +262,29 @@ fn next_turn(first: ToolCall, second: ToolCall) -> ChatRequest {
     request.messages.push(Message::Assistant { text: "I edit.".into(), tool_calls: vec![first, second] });
     request.messages.extend(results);
     request
+}
+
+#[tokio::test]
+async fn anthropic_is_told_to_keep_the_task_and_the_newest_message_for_the_next_turn() {
+    let server = serve(Anthropic, ResponseTemplate::new(200).set_body_json(Anthropic.answer("x", None))).await;
+    let call = |id: &str| ToolCall { id: id.into(), name: "edit".into(), arguments: json!({}) };
+    model(&Anthropic.note(&server.uri())).call(&next_turn(call("one"), call("two"))).await.unwrap();
+    let body = sent(&server).await;
+    assert_eq!(body.to_string().matches("cache_control").count(), 2, "{body:#}");
+    assert_eq!(body["messages"][0]["content"][0]["cache_control"]["type"], "ephemeral", "{body:#}");
+    assert_eq!(body["messages"][2]["content"][1]["cache_control"]["type"], "ephemeral", "{body:#}");
+}
+
+#[tokio::test]
+async fn a_used_up_plan_is_told_from_a_limit_of_pace() {
+    let body = json!({"error": {"message": "You exceeded your current quota", "code": "insufficient_quota"}});
+    for dialect in ALL {
+        let error = fails(dialect, ResponseTemplate::new(429).set_body_json(body.clone())).await;
+        assert!(matches!(error, ModelError::Exhausted { until: None, .. }), "{dialect:?}: {error}");
+    }
+    let overloaded = json!({"type": "error", "error": {"type": "overloaded_error", "message": "Overloaded"}});
+    let error = fails(Anthropic, ResponseTemplate::new(529).set_body_json(overloaded)).await;
+    assert!(matches!(error, ModelError::Overloaded { .. }), "{error}");
 }
 
 #[tokio::test]

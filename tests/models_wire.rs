@@ -63,7 +63,7 @@ async fn a_tool_call_and_its_result_lead_to_the_last_word() {
             // This server always reports zero here; tokens are then estimated.
             assert!(tokens.input > 50 && tokens.output > 5, "{tokens:?}");
         } else {
-            assert_eq!(tokens, Tokens { input: 321, cached: 0, output: 45, reasoning: 0 }, "{provider}");
+            assert_eq!(tokens, Tokens { input: 321, output: 45, ..Tokens::default() }, "{provider}");
         }
         assert_eq!(first.cost.micros(), tokens.input + 2 * tokens.output, "{provider}");
 

@@ -117,6 +117,7 @@ fn review(verdict: Verdict, text: &str) -> Review {
                 evidence: String::new(),
             },
         ],
+        template: false,
     }
 }
 
@@ -153,11 +154,12 @@ fn story(text: &str) -> Vec<Record> {
         },
         Event::ModelCallFinished {
             call: 1,
-            tokens: Tokens { input: 4_010, cached: 3_072, output: 412, reasoning: 0 },
+            tokens: Tokens { input: 4_010, cached: 3_072, output: 412, ..Tokens::default() },
             cost: Usd::from_dollars(0.012345),
             millis: 900,
             ended: "stop".into(),
             transcript: None,
+            failure: None,
         },
         Event::StepFinished {
             key: StepKey::new(Step::Plan, 1),

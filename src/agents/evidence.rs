@@ -70,7 +70,7 @@ mod tests {
             .iter()
             .map(|text| CriterionEvidence { text: (*text).into(), met: true, evidence: "a test".into() })
             .collect();
-        AgentAnswer::Review(Review { verdict, summary: "s".into(), findings: vec![], criteria })
+        AgentAnswer::Review(Review { verdict, summary: "s".into(), findings: vec![], criteria, template: false })
     }
 
     #[test]

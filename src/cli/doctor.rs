@@ -146,6 +146,8 @@ fn of_vault(global: &Global) -> (Vec<Finding>, Settings) {
             let snapshot = &seen.observation.snapshot;
             found.extend(of_config(&snapshot.config));
             found.extend(of_repositories(&vault, &snapshot.config));
+            let unwell = snapshot.unwell.iter();
+            found.extend(unwell.map(|unwell| Finding::new("provider", Err(output::unwell(unwell)))));
             settings = snapshot.config.settings.clone();
         }
         Err(error) => found.push(Finding::new("notes", Err(error.to_string()))),

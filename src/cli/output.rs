@@ -9,7 +9,7 @@ use serde::Serialize;
 use tracing_subscriber::EnvFilter;
 
 use super::Failure;
-use crate::domain::Severity;
+use crate::domain::{Severity, Unwell};
 use crate::note;
 
 /// Characters of a shortened line where no terminal says how wide it is.
@@ -31,6 +31,11 @@ pub fn set_up(verbose: u8) {
 /// One line on standard output, without what a terminal would obey.
 pub fn line(text: impl Display) {
     raw(format!("{}\n", note::plain(&text.to_string())).as_bytes());
+}
+
+/// Who is not asked, and until when.
+pub fn unwell(unwell: &Unwell) -> String {
+    format!("{} {}: not asked before {:.0}", unwell.what, unwell.why, unwell.until)
 }
 
 /// One JSON document on standard output. Control characters are escaped also where JSON would not ask for it.

@@ -29,6 +29,7 @@ pub fn run(global: &Global, args: &StatusArgs) -> Result<Exit, Failure> {
         today: snapshot.spent_today,
         engine: WatchLock::holder(&vault).map(|(pid, what)| Holder { pid, what }),
         paused: seen.observation.paused.clone(),
+        unwell: snapshot.unwell.clone(),
         worktree_bytes: seen.worktree_bytes(&vault),
     };
     if global.format == Format::Json {
@@ -45,6 +46,9 @@ pub fn run(global: &Global, args: &StatusArgs) -> Result<Exit, Failure> {
     }
     if let Some(why) = &report.paused {
         output::line(format!("paused: {}", note::plain(why)));
+    }
+    for unwell in &report.unwell {
+        output::line(output::unwell(unwell));
     }
     output::line("");
     let engine = match &report.engine {

@@ -23,6 +23,9 @@ pub fn run(global: &Global, args: &WhyArgs) -> Result<Exit, Failure> {
     let view = find(&seen.observation, &feature_id(&args.feature)?)?;
     let mut why = report::why(view, &seen.plan);
     why.paused.clone_from(&seen.observation.paused);
+    if why.wait.as_ref().is_some_and(|wait| matches!(wait.on.as_str(), "quota" | "retry")) {
+        why.unwell.clone_from(&seen.observation.snapshot.unwell);
+    }
     if global.format == Format::Json {
         output::json(&why)?;
         return Ok(Exit::Done);
@@ -43,6 +46,9 @@ pub fn run(global: &Global, args: &WhyArgs) -> Result<Exit, Failure> {
             output::line(format!("  why: {more}"));
         }
         output::line(format!("  to go on: {}", note::plain(&wait.unblock)));
+    }
+    for unwell in &why.unwell {
+        output::line(format!("  {}", output::unwell(unwell)));
     }
     if let Some(brake) = &why.brake {
         output::line(format!("  stopped by: {brake}"));

@@ -55,6 +55,11 @@ pub(super) fn held(view: &FeatureView, run: &RunState) -> Option<Next> {
                 "if it is no secret, write what is shown under `allow_secrets` in the repository note, then";
             Next::ask(&format!("{brake}: {detail}"), why, format!("{allow} {unblock}"))
         }
+        Brake::Unreviewed => Next::ask(
+            &format!("{brake}: {detail}"),
+            why,
+            format!("read the change in the run's branch; if it is good, {unblock}"),
+        ),
         _ => Next::ask(&format!("{brake}: {detail}"), why, unblock),
     })
 }

@@ -123,7 +123,12 @@ fn after_gates(
         };
         return steps::begin(snapshot, view, run, key, Instruction::default(), &reason);
     };
-    if !review.approves() {
+    if review.template {
+        if run.review_history.len() > run.since_resume.reviews {
+            return brakes::pull(run, crate::domain::Brake::Unreviewed, review.summary.clone());
+        }
+        // The person who let the run go on has looked.
+    } else if !review.approves() {
         let errors =
             review.findings.iter().filter(|finding| finding.severity == crate::domain::Severity::Error);
         let unmet = review.criteria.iter().filter(|criterion| !criterion.met).count();

@@ -109,6 +109,22 @@ pub enum Provider {
     OpenAiCompatible,
     /// Replays a recorded conversation from a file.
     Recorded,
+    /// No model: a plan or a review from a template, which says that it is one. The last link of a chain.
+    Template,
+}
+
+impl Provider {
+    pub fn slug(self) -> &'static str {
+        match self {
+            Self::Anthropic => "anthropic",
+            Self::OpenAi => "openai",
+            Self::Gemini => "gemini",
+            Self::Ollama => "ollama",
+            Self::OpenAiCompatible => "openai-compatible",
+            Self::Recorded => "recorded",
+            Self::Template => "template",
+        }
+    }
 }
 
 /// How a model is asked to change files. Small local models fail at tool calls and succeed with whole files in a fence.
@@ -150,6 +166,10 @@ pub struct ModelConfig {
     /// USD per million cached input tokens; missing means `price_input`.
     #[serde(default)]
     pub price_cached: Option<Usd>,
+    /// USD per million input tokens that the provider puts into its cache; missing means `price_input`, and a quarter more
+    /// than that for `anthropic`.
+    #[serde(default)]
+    pub price_cache_write: Option<Usd>,
     /// USD per million output tokens.
     #[serde(default)]
     pub price_output: Usd,
@@ -181,9 +201,27 @@ impl ModelConfig {
     /// What these tokens cost at this note's prices.
     pub fn cost(&self, tokens: super::Tokens) -> Usd {
         let cached = tokens.cached.min(tokens.input);
-        Usd::of_tokens(tokens.input - cached, self.price_input)
+        let written = tokens.cache_written.min(tokens.input - cached);
+        Usd::of_tokens(tokens.input - cached - written, self.price_input)
             + Usd::of_tokens(cached, self.price_cached.unwrap_or(self.price_input))
+            + Usd::of_tokens(written, self.cache_write_price())
             + Usd::of_tokens(tokens.output, self.price_output)
+    }
+
+    /// The most that so many tokens can cost, whatever of them meets a cache.
+    pub fn most(&self, input: u64, output: u64) -> Usd {
+        let dearest = self.price_input.max(self.cache_write_price()).max(self.price_cached.unwrap_or_default());
+        Usd::of_tokens(input, dearest) + Usd::of_tokens(output, self.price_output)
+    }
+
+    /// <https://platform.claude.com/docs/en/about-claude/pricing>: writing for five minutes costs a quarter more than
+    /// reading anew.
+    fn cache_write_price(&self) -> Usd {
+        let of_provider = match self.provider {
+            Provider::Anthropic => Usd::from_micros(self.price_input.micros().saturating_mul(5).div_ceil(4)),
+            _ => self.price_input,
+        };
+        self.price_cache_write.unwrap_or(of_provider)
     }
 }
 
@@ -198,7 +236,20 @@ mod tests {
             r#"{"provider":"openai","model":"m","price_input":2.0,"price_cached":0.5,"price_output":8.0}"#,
         )
         .unwrap();
-        let tokens = Tokens { input: 1_000_000, cached: 400_000, output: 100_000, reasoning: 0 };
+        let tokens = Tokens { input: 1_000_000, cached: 400_000, output: 100_000, ..Tokens::default() };
         assert_eq!(model.cost(tokens), Usd::from_dollars(1.2 + 0.2 + 0.8));
+    }
+
+    #[test]
+    fn tokens_that_are_put_into_a_cache_cost_what_the_provider_takes_for_it() {
+        let model = |json: &str| -> ModelConfig { serde_json::from_str(json).unwrap() };
+        let tokens = Tokens { input: 1_000_000, cached: 400_000, cache_written: 200_000, ..Tokens::default() };
+        let anthropic = r#"{"provider":"anthropic","model":"m","price_input":4.0,"price_cached":0.4}"#;
+        assert_eq!(model(anthropic).cost(tokens), Usd::from_dollars(1.6 + 0.16 + 1.0));
+        assert_eq!(model(anthropic).most(1_000_000, 0), Usd::from_dollars(5.0));
+        let openai = r#"{"provider":"openai","model":"m","price_input":4.0,"price_cached":0.4}"#;
+        assert_eq!(model(openai).cost(tokens), Usd::from_dollars(1.6 + 0.16 + 0.8));
+        let named = r#"{"provider":"openai","price_input":4.0,"price_cache_write":6.0,"price_cached":0.4}"#;
+        assert_eq!(model(named).cost(tokens), Usd::from_dollars(1.6 + 0.16 + 1.2));
     }
 }

@@ -5,7 +5,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::{
-    AgentName, BranchName, ContentHash, GitId, ModelName, PullRequestRef, RepoName, RunId, Spent, Status,
+    AgentName, BranchName, CallFailure, ContentHash, GitId, ModelName, PullRequestRef, RepoName, RunId, Spent, Status,
     Step, StepKey, StepOutcome, Tokens, Triage, Usd,
 };
 
@@ -76,6 +76,9 @@ pub enum Event {
         ended: String,
         /// File under `transcript/` that holds prompt and answer.
         transcript: Option<String>,
+        /// What a failure says about later calls; missing where there was none, and in older journals.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        failure: Option<CallFailure>,
     },
     ToolCalled {
         key: StepKey,
@@ -205,6 +208,8 @@ pub enum Brake {
     MissingGate,
     /// What is to be pushed holds a secret.
     Secret,
+    /// No model could review the change.
+    Unreviewed,
 }
 
 impl std::fmt::Display for Brake {
@@ -222,6 +227,7 @@ impl std::fmt::Display for Brake {
             Self::StepFailed => "step failed",
             Self::MissingGate => "required gate missing",
             Self::Secret => "a secret in the change",
+            Self::Unreviewed => "no model could review it",
         })
     }
 }

@@ -122,12 +122,17 @@ pub struct Review {
     /// For each acceptance criterion and each row of the phases: met or not, and what shows it.
     #[serde(default)]
     pub criteria: Vec<CriterionEvidence>,
+    /// No model read the change: the text is a template's, and a person must look.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    #[schemars(skip)]
+    pub template: bool,
 }
 
 impl Review {
     /// An approval with an error in it is no approval.
     pub fn approves(&self) -> bool {
         self.verdict == Verdict::Approve
+            && !self.template
             && !self.findings.iter().any(|finding| finding.severity == Severity::Error)
             && self.criteria.iter().all(|criterion| criterion.met)
     }

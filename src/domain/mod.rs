@@ -3,6 +3,7 @@
 //! Nothing here does I/O, reads a clock or draws a random number; time and facts arrive as fields.
 
 mod agent;
+mod call;
 mod config;
 mod diagnostic;
 mod effect;
@@ -28,6 +29,7 @@ mod status;
 mod step;
 
 pub use agent::*;
+pub use call::*;
 pub use config::*;
 pub use diagnostic::*;
 pub use effect::*;

@@ -107,6 +107,8 @@ pub struct Tokens {
     pub input: u64,
     /// The part of `input` that was read from the provider's cache.
     pub cached: u64,
+    /// The part of `input` that was written to the provider's cache.
+    pub cache_written: u64,
     /// All output tokens, reasoning included.
     pub output: u64,
     /// The part of `output` that was reasoning.
@@ -125,6 +127,7 @@ impl Add for Tokens {
         Self {
             input: self.input.saturating_add(other.input),
             cached: self.cached.saturating_add(other.cached),
+            cache_written: self.cache_written.saturating_add(other.cache_written),
             output: self.output.saturating_add(other.output),
             reasoning: self.reasoning.saturating_add(other.reasoning),
         }

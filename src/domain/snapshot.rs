@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     Config, Feature, FeatureId, MachineName, PullRequestView, RunId, RunState, Shared, Spent, Status, StepKey,
+    Unwell,
 };
 
 /// A feature as the last commit of the vault has it: what a human's change is compared with.
@@ -76,6 +77,9 @@ pub struct Snapshot {
     pub features: Vec<FeatureView>,
     /// Spent today (UTC) over all runs, reservations included.
     pub spent_today: Spent,
+    /// Providers and models that are not asked at this moment, as the journals tell.
+    #[serde(default)]
+    pub unwell: Vec<Unwell>,
     /// Why no agent may run on this machine, if so: no sandbox and none waived.
     pub no_sandbox: Option<String>,
     /// Repositories that cannot be used, with the reason and remedy: missing, not a repository, no commits.

@@ -13,7 +13,7 @@ use jiff::tz::TimeZone;
 
 use super::{EngineError, Listener, Said, redact};
 use crate::domain::{
-    AgentName, Diagnostic, Event, FeatureId, ModelName, NotePath, Record, RunId, RunState, ScopeCaps,
+    AgentName, CallEnd, Diagnostic, Event, FeatureId, ModelName, NotePath, Record, RunId, RunState, ScopeCaps,
     ScopeSpent, Shared, Spent, StepKey,
 };
 use crate::models::ModelError;
@@ -24,7 +24,12 @@ pub struct RunBook {
     vault: Vault,
     listener: Arc<dyn Listener>,
     runs: Mutex<BTreeMap<RunId, OpenRun>>,
+    /// The last ends of calls of each model, oldest first.
+    ends: Mutex<BTreeMap<ModelName, Vec<CallEnd>>>,
 }
+
+/// Ends of calls that are remembered for each model: more would not change what they say of its provider.
+const MOST_ENDS: usize = 16;
 
 struct OpenRun {
     journal: Option<Journal>,
@@ -32,6 +37,8 @@ struct OpenRun {
     records: Option<Vec<Record>>,
     state: Shared<RunState>,
     days: Days,
+    /// Whom the calls under way are asking.
+    asked: BTreeMap<u64, ModelName>,
     /// Transcripts written since the last commit; `None` until the first commit of this process.
     transcripts: Option<Vec<NotePath>>,
 }
@@ -42,14 +49,18 @@ impl RunBook {
     pub fn load(vault: &Vault, listener: Arc<dyn Listener>) -> Result<(Self, Vec<Diagnostic>), EngineError> {
         let mut runs = BTreeMap::new();
         let mut problems = vec![];
+        let mut ends = BTreeMap::new();
         for run in all_runs(vault)? {
             let (records, damage) = read_journal(vault, &run)?;
             problems.extend(damage);
+            of_calls(&records).into_iter().for_each(|end| remember(&mut ends, end));
             if let Some(open) = OpenRun::fold(None, records) {
                 runs.insert(run, open);
             }
         }
-        Ok((Self { vault: vault.clone(), listener, runs: Mutex::new(runs) }, problems))
+        let book =
+            Self { vault: vault.clone(), listener, runs: Mutex::new(runs), ends: Mutex::new(ends) };
+        Ok((book, problems))
     }
 
     /// Begins a run with its `started` event. A run that is there already is left as it is.
@@ -84,6 +95,12 @@ impl RunBook {
         let record = journal.append(Timestamp::now(), redact::event(event))?;
         open.state.apply(&record);
         open.days.apply(&record);
+        if let Event::ModelCallFinished { call, failure, .. } = &record.event
+            && let Some(model) = open.asked.remove(call)
+        {
+            let end = CallEnd { model, at: record.at, failure: *failure };
+            remember(&mut self.ends.lock().unwrap_or_else(PoisonError::into_inner), end);
+        }
         self.listener.hear(&Said::Recorded { run: run.clone(), record: Box::new(record.clone()) });
         if let Some(records) = &mut open.records {
             records.push(record);
@@ -157,6 +174,11 @@ impl RunBook {
         self.lock().values().map(|open| open.days.spent_on(day)).sum()
     }
 
+    /// How the last calls of each model ended.
+    pub fn call_ends(&self) -> Vec<CallEnd> {
+        self.ends.lock().unwrap_or_else(PoisonError::into_inner).values().flatten().cloned().collect()
+    }
+
     /// Holds a call's greatest cost against the caps and writes the reservation.
     ///
     /// # Errors
@@ -189,6 +211,7 @@ impl RunBook {
         let event =
             Event::ModelCallStarted { call, key, agent: agent.clone(), model: model.clone(), reserved: most };
         self.append_to(run, open, event).map_err(|error| ModelError::Ledger { detail: error.to_string() })?;
+        open.asked.insert(call, model.clone());
         Ok(call)
     }
 
@@ -207,7 +230,8 @@ impl OpenRun {
         let state = RunState::fold(&records)?.into();
         let mut days = Days::default();
         records.iter().for_each(|record| days.apply(record));
-        let mut open = Self { journal, records: Some(records), state, days, transcripts: None };
+        let asked = BTreeMap::new();
+        let mut open = Self { journal, records: Some(records), state, days, asked, transcripts: None };
         open.forget_if_ended();
         Some(open)
     }
@@ -218,6 +242,35 @@ impl OpenRun {
             self.records = None;
             self.journal = None;
         }
+    }
+}
+
+/// How the calls of one journal ended.
+fn of_calls(records: &[Record]) -> Vec<CallEnd> {
+    let mut asked = BTreeMap::new();
+    let mut ends = vec![];
+    for record in records {
+        match &record.event {
+            Event::ModelCallStarted { call, model, .. } => {
+                asked.insert(*call, model);
+            }
+            Event::ModelCallFinished { call, failure, .. } => {
+                let model = asked.remove(call).cloned();
+                ends.extend(model.map(|model| CallEnd { model, at: record.at, failure: *failure }));
+            }
+            _ => {}
+        }
+    }
+    ends
+}
+
+/// Keeps an end in the order of time, and as many as are worth it.
+fn remember(ends: &mut BTreeMap<ModelName, Vec<CallEnd>>, end: CallEnd) {
+    let of_model = ends.entry(end.model.clone()).or_default();
+    let at = of_model.partition_point(|earlier| earlier.at <= end.at);
+    of_model.insert(at, end);
+    if of_model.len() > MOST_ENDS {
+        of_model.remove(0);
     }
 }
 

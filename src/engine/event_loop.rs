@@ -20,7 +20,7 @@ use crate::domain::{
     RunId, SandboxMode, Settings, StepKey, StepOutcome, StepResult,
 };
 use crate::forge::Forges;
-use crate::models;
+use crate::models::{self, Health};
 use crate::sandbox::Sandbox;
 use crate::vault::{History, Look, OwnTexts, Sweeper, Vault, VaultLock, Watch, WatchLock};
 
@@ -174,12 +174,14 @@ impl Engine {
         let mode = if options.no_sandbox { SandboxMode::None } else { settings.sandbox };
         let (sandbox, no_sandbox) = choose_sandbox(&options.binary, mode, settings);
         let forges = Arc::new(Forges::new(vault));
+        let health = Arc::new(Health::default());
+        health.recall(&first.snapshot.config.models, book.call_ends());
         let (done_sender, done) = mpsc::unbounded_channel();
         let mut engine = Self {
             vault: vault.clone(),
             history,
             book: Arc::new(book),
-            executor: Arc::new(InProcess { sandbox: sandbox.clone(), forges: forges.clone() }),
+            executor: Arc::new(InProcess { sandbox: sandbox.clone(), forges: forges.clone(), health }),
             sandbox,
             forges,
             in_flight: BTreeMap::new(),

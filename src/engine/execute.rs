@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 use tokio_util::sync::CancellationToken;
 
 use super::setup;
@@ -16,7 +16,7 @@ use crate::domain::{
 };
 use crate::forge::{ForgeError, Forges};
 use crate::gates::{self, GateError};
-use crate::models::{self, Ledger, ModelError};
+use crate::models::{self, Health, Ledger, ModelError};
 use crate::sandbox::{Sandbox, SandboxPolicy};
 use crate::workspace::{Workspace, WorkspaceError, Worktree, run_hook};
 
@@ -38,12 +38,12 @@ pub trait StepExecutor: Send + Sync {
 pub struct InProcess {
     pub sandbox: Sandbox,
     pub forges: Arc<Forges>,
+    /// Which providers are left alone for now; shared by all steps.
+    pub health: Arc<Health>,
 }
 
 /// Bytes of diff that a reviewer or tester is shown.
 const DIFF_BYTES: usize = 200_000;
-/// How long a model's limit without a reset time parks a run.
-const DEFAULT_PARK: SignedDuration = SignedDuration::from_secs(60);
 
 #[async_trait]
 impl StepExecutor for InProcess {
@@ -101,7 +101,8 @@ impl InProcess {
         place: &Place,
         services: &StepServices,
     ) -> Result<StepResult, StepError> {
-        let router = models::chain(&request.models, Path::new(&request.vault), services.ledger.clone())?;
+        let router = models::chain(&request.models, Path::new(&request.vault), services.ledger.clone())?
+            .with_health(self.health.clone());
         let read_only = !request.agent.as_ref().is_some_and(|agent| agent.role.may_write());
         let mut policy = place.policy(request)?;
         if let Some(profile) = request.agent.as_ref().and_then(|agent| agent.sandbox.as_ref()) {
@@ -343,11 +344,12 @@ fn from_model(error: ModelError) -> StepResult {
     let failed =
         |remedy: &str, retry| StepResult::Failed { error: text.clone(), remedy: remedy.into(), retry };
     match error {
-        ModelError::RateLimited { retry_after, .. } => {
-            let wait =
-                retry_after.and_then(|wait| SignedDuration::try_from(wait).ok()).unwrap_or(DEFAULT_PARK);
-            let until = Timestamp::now().checked_add(wait).unwrap_or(Timestamp::MAX);
-            StepResult::Parked { until, reason: text }
+        ModelError::RateLimited { .. }
+        | ModelError::Overloaded { .. }
+        | ModelError::Exhausted { .. }
+        | ModelError::Unwell { .. } => {
+            let now = Timestamp::now();
+            StepResult::Parked { until: error.resumes(now).unwrap_or(now), reason: text }
         }
         ModelError::OutOfBudget { detail } => StepResult::OutOfBudget { reason: detail },
         ModelError::Unreachable { .. } => {

@@ -66,6 +66,7 @@ impl Ledger for RunLedger {
             millis: settlement.millis,
             ended: settlement.ended,
             transcript,
+            failure: settlement.failure,
         };
         self.book.append(&self.run, event).map_err(|error| failed(error.to_string()))
     }

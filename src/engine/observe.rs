@@ -15,6 +15,7 @@ use crate::domain::{
     Config, Diagnostic, Feature, FeatureId, FeatureView, MachineName, NotePath, PullRequestView, RepoName,
     Repository, RunId, RunState, Shared, Snapshot, Status, StepKey,
 };
+use crate::models::Health;
 use crate::note;
 use crate::vault::{Folders, History, Scan, ScannedNote, Scanner, Vault, machine};
 use crate::workspace::Workspace;
@@ -155,11 +156,14 @@ impl Observer {
             }
         }
         let unusable_repos = self.unusable(&config, &features);
+        let health = Health::with_clock(Arc::new(move || now));
+        health.recall(&config.models, book.call_ends());
         let snapshot = Snapshot {
             now,
             config,
             features,
             spent_today: book.spent_on(date_of(now)),
+            unwell: health.unwell(),
             no_sandbox: circumstances.no_sandbox.clone(),
             unusable_repos,
             only: circumstances.only_asked.then(|| circumstances.asked.clone()),

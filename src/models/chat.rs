@@ -3,10 +3,11 @@
 use std::time::Duration;
 
 use async_trait::async_trait;
+use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-use crate::domain::{AgentName, ModelName, Spent, StepKey, Tokens, Usd};
+use crate::domain::{AgentName, CallFailure, FailureKind, ModelName, Spent, StepKey, Tokens, Usd};
 
 /// Where in the work a call belongs: recordings are keyed by it, budgets are charged to it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -91,9 +92,18 @@ pub enum ModelError {
     NoKey { model: ModelName, variable: String },
     #[error("model `{model}` refused the key: {detail}")]
     Auth { model: ModelName, detail: String },
-    /// 429 or 529; costs no attempt.
+    /// 429: too many requests or tokens in a time; costs no attempt.
     #[error("model `{model}` is over its limit: {detail}")]
     RateLimited { model: ModelName, retry_after: Option<Duration>, detail: String },
+    /// 529: the provider has more to do than it can; costs no attempt.
+    #[error("the provider of model `{model}` is overloaded: {detail}")]
+    Overloaded { model: ModelName, retry_after: Option<Duration>, detail: String },
+    /// The plan, the credit or a long quota is used up, until the time if that is known; costs no attempt.
+    #[error("the quota or credit for model `{model}` is used up: {detail}")]
+    Exhausted { model: ModelName, until: Option<Timestamp>, detail: String },
+    /// Not asked: its breaker is open. Costs no attempt.
+    #[error("model `{model}` is not asked before {until:.0}: {detail}")]
+    Unwell { model: ModelName, until: Timestamp, detail: String },
     /// Connection refused, time-out, 5xx.
     #[error("model `{model}` cannot be reached: {detail}")]
     Unreachable { model: ModelName, detail: String },
@@ -119,6 +129,41 @@ pub enum ModelError {
     Ledger { detail: String },
 }
 
+impl ModelError {
+    /// What it says about calls that would come next; `None` where it is about this one alone.
+    pub fn failure(&self, now: Timestamp) -> Option<CallFailure> {
+        let later = |wait: &Option<Duration>| {
+            wait.and_then(|wait| now.checked_add(SignedDuration::try_from(wait).ok()?).ok())
+        };
+        Some(match self {
+            Self::RateLimited { retry_after, .. } => {
+                CallFailure { kind: FailureKind::Limited, until: later(retry_after) }
+            }
+            Self::Overloaded { retry_after, .. } => {
+                CallFailure { kind: FailureKind::Overloaded, until: later(retry_after) }
+            }
+            Self::Exhausted { until, .. } => CallFailure { kind: FailureKind::Exhausted, until: *until },
+            Self::Unreachable { .. } => CallFailure { kind: FailureKind::Unreachable, until: None },
+            _ => return None,
+        })
+    }
+
+    /// When a call that this error ended may go through, where nothing but time is needed: the time that the provider
+    /// named or the breaker is open until, else an hour for a used-up plan and a minute for a limit.
+    pub fn resumes(&self, now: Timestamp) -> Option<Timestamp> {
+        if let Self::Unwell { until, .. } = self {
+            return Some(*until);
+        }
+        let CallFailure { kind, until } = self.failure(now)?;
+        let pause = match kind {
+            FailureKind::Limited | FailureKind::Overloaded => SignedDuration::from_mins(1),
+            FailureKind::Exhausted => SignedDuration::from_hours(1),
+            FailureKind::Unreachable => return None,
+        };
+        Some(until.unwrap_or_else(|| now.checked_add(pause).unwrap_or(Timestamp::MAX)))
+    }
+}
+
 /// A model that can be asked. One call is one request to the provider: no retries inside.
 #[async_trait]
 pub trait Model: Send + Sync {
@@ -138,6 +183,8 @@ pub struct Settlement {
     pub millis: u64,
     /// `stop`, `tool_calls`, `length`, or the error in words.
     pub ended: String,
+    /// What a failure says about later calls.
+    pub failure: Option<CallFailure>,
     /// Prompt and answer for the transcript.
     pub transcript: Option<Value>,
 }

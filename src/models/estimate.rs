@@ -1,6 +1,6 @@
 //! The most that a call can cost, reckoned before it is made. Knows no tokenizer: it counts bytes and errs upward.
 
-use crate::domain::{ModelConfig, Spent, Tokens};
+use crate::domain::{ModelConfig, Spent};
 
 use super::{ChatRequest, Message};
 
@@ -14,8 +14,8 @@ const OVERHEAD_REQUEST: u64 = 64;
 /// The worst case of one call: input counted from bytes, nothing read from a cache, the whole output used.
 pub fn estimate(request: &ChatRequest, config: &ModelConfig) -> Spent {
     let input = input_tokens(request);
-    let tokens = Tokens { input, cached: 0, output: output_limit(request, config), reasoning: 0 };
-    Spent { usd: config.cost(tokens), tokens: tokens.total(), calls: 1 }
+    let output = output_limit(request, config);
+    Spent { usd: config.most(input, output), tokens: input.saturating_add(output), calls: 1 }
 }
 
 /// An upper guess of the request's tokens.

@@ -11,7 +11,7 @@ use serde_json::Value;
 
 use crate::domain::ModelName;
 
-use super::{ModelError, retry_after::retry_after};
+use super::{ModelError, exhausted::exhausted, retry_after::retry_after};
 
 /// Characters of a provider's words that are kept.
 const DETAIL: usize = 300;
@@ -97,13 +97,20 @@ impl Failures<'_> {
         let lower = text.to_lowercase();
         let detail = if words.is_empty() { format!("status {status}") } else { format!("{status}: {words}") };
         let model = self.model.clone();
+        if let Some(until) = exhausted(status, &body, text, now) {
+            return ModelError::Exhausted { model, until, detail: self.clean(&detail) };
+        }
         match status {
             401 | 403 => ModelError::Auth { model, detail: self.clean(&detail) },
             400 if lower.contains("api_key_invalid") || lower.contains("api key not valid") => {
                 ModelError::Auth { model, detail: self.clean(&detail) }
             }
-            429 if lower.contains("insufficient_quota") => self.rejected(&detail),
-            429 | 529 => ModelError::RateLimited {
+            429 => ModelError::RateLimited {
+                model,
+                retry_after: retry_after(headers, &body, now),
+                detail: self.clean(&detail),
+            },
+            529 => ModelError::Overloaded {
                 model,
                 retry_after: retry_after(headers, &body, now),
                 detail: self.clean(&detail),
@@ -192,6 +199,8 @@ mod tests {
         match error {
             ModelError::Auth { .. } => "auth",
             ModelError::RateLimited { .. } => "limited",
+            ModelError::Overloaded { .. } => "overloaded",
+            ModelError::Exhausted { .. } => "exhausted",
             ModelError::Unreachable { .. } => "unreachable",
             ModelError::ContextOverflow { .. } => "overflow",
             ModelError::Rejected { .. } => "rejected",
@@ -209,12 +218,12 @@ mod tests {
             (
                 529,
                 r#"{"type":"error","error":{"type":"overloaded_error","message":"Overloaded"}}"#,
-                "limited",
+                "overloaded",
             ),
             (
                 429,
                 r#"{"error":{"code":"insufficient_quota","message":"You exceeded your quota"}}"#,
-                "rejected",
+                "exhausted",
             ),
             (500, "oops", "unreachable"),
             (503, "", "unreachable"),
@@ -228,7 +237,7 @@ mod tests {
             (400, r#"{"error":{"message":"The input token count (2) exceeds the maximum"}}"#, "overflow"),
             (400, r#"{"error":{"message":"the request exceeds the available context size"}}"#, "overflow"),
             (400, r#"{"error":{"message":"unknown field"}}"#, "rejected"),
-            (402, "pay", "rejected"),
+            (402, "pay", "exhausted"),
             (404, r#"{"error":"model 'x' not found"}"#, "rejected"),
             (302, "", "rejected"),
         ] {

@@ -170,7 +170,7 @@ fn reply(answer: Answer, request: &ChatRequest) -> ChatReply {
         input: answer.prompt_eval_count,
         cached: answer.prompt_eval_cached_count.min(answer.prompt_eval_count),
         output: answer.eval_count,
-        reasoning: 0,
+        ..Tokens::default()
     };
     let tokens = or_estimated(tokens, request, &text, &tool_calls);
     let ended = match answer.done_reason.as_deref() {

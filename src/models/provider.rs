@@ -12,6 +12,7 @@ use crate::domain::{ModelConfig, Provider};
 
 use super::ollama::OllamaModel;
 use super::remote::RemoteModel;
+use super::template::TemplateModel;
 use super::{Model, ModelError, RecordedModel, Recorder, recording};
 
 /// What an endpoint without a key is sent where the wire format wants one.
@@ -51,6 +52,7 @@ pub fn build_with(
 ) -> Result<Arc<dyn Model>, ModelError> {
     let (adapter, default_url, default_variable) = match config.provider {
         Provider::Recorded => return Ok(Arc::new(RecordedModel::open(config, vault_root)?)),
+        Provider::Template => return Ok(Arc::new(TemplateModel::new(config))),
         Provider::Anthropic => {
             (Some(AdapterKind::Anthropic), Some("https://api.anthropic.com/v1/"), Some("ANTHROPIC_API_KEY"))
         }

@@ -4,13 +4,14 @@ use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use jiff::Timestamp;
 use serde_json::{Value, json};
 use tokio::time::{Instant, sleep};
 use tokio_util::sync::CancellationToken;
 
-use crate::domain::{EditFormat, ModelConfig, ModelName, Tokens, Usd};
+use crate::domain::{EditFormat, FailureKind, ModelConfig, ModelName, Tokens, Usd};
 
-use super::{ChatReply, ChatRequest, Ledger, Model, ModelError, Settlement, build, estimate};
+use super::{ChatReply, ChatRequest, Health, Ledger, Model, ModelError, Settlement, build, estimate};
 
 /// How often and how long one model of a chain is tried again.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -38,10 +39,11 @@ impl RetryPolicy {
         let doubled = 2_u32.saturating_pow(tries.saturating_sub(1));
         let backoff = self.base.saturating_mul(doubled).min(self.max_wait);
         match error {
-            ModelError::Unreachable { .. } | ModelError::RateLimited { retry_after: None, .. } => {
-                Some(backoff)
-            }
-            ModelError::RateLimited { retry_after: Some(wait), .. } => {
+            ModelError::Unreachable { .. }
+            | ModelError::RateLimited { retry_after: None, .. }
+            | ModelError::Overloaded { retry_after: None, .. } => Some(backoff),
+            ModelError::RateLimited { retry_after: Some(wait), .. }
+            | ModelError::Overloaded { retry_after: Some(wait), .. } => {
                 Some(*wait).filter(|wait| *wait <= self.max_wait)
             }
             _ => None,
@@ -65,10 +67,11 @@ pub struct RoutedReply {
 /// tokens. A call that is cancelled, or whose future is dropped, is not settled: the provider may charge it, so its
 /// reservation stays open and counts as spent.
 ///
-/// A model that refused its key, or named a reset beyond `max_wait`, is not asked again before that time by this router.
+/// A model whose breaker is open in [`Health`] is not asked, one that refused its key not again by this router.
 pub struct Router {
     members: Vec<Member>,
     ledger: Arc<dyn Ledger>,
+    health: Arc<Health>,
     retry: RetryPolicy,
 }
 
@@ -76,13 +79,8 @@ struct Member {
     config: ModelConfig,
     /// Why it could not be built, otherwise.
     model: Result<Arc<dyn Model>, ModelError>,
-    standing: Mutex<Option<Standing>>,
-}
-
-/// A refusal that holds for the next calls as well; until the time, if it has one.
-struct Standing {
-    error: ModelError,
-    until: Option<Instant>,
+    /// That it refused its key.
+    refusal: Mutex<Option<ModelError>>,
 }
 
 /// What becomes of a chain after one model failed.
@@ -99,13 +97,19 @@ impl Router {
     pub fn new(models: Vec<(ModelConfig, Arc<dyn Model>)>, ledger: Arc<dyn Ledger>) -> Self {
         assert!(!models.is_empty(), "a chain has at least one model");
         let members = models.into_iter().map(|(config, model)| Member::new(config, Ok(model))).collect();
-        Self { members, ledger, retry: RetryPolicy::default() }
+        Self { members, ledger, health: Arc::default(), retry: RetryPolicy::default() }
     }
 
     /// The same chain with another patience.
     #[must_use]
     pub fn with_retry(self, retry: RetryPolicy) -> Self {
         Self { retry, ..self }
+    }
+
+    /// The same chain with breakers that it shares with others.
+    #[must_use]
+    pub fn with_health(self, health: Arc<Health>) -> Self {
+        Self { health, ..self }
     }
 
     /// The preferred model's note: its edit format and context size shape the conversation. Models that could not be
@@ -120,7 +124,8 @@ impl Router {
     /// # Errors
     /// At once: `OutOfBudget` and `Ledger` from the ledger, `Cancelled`, `ContextOverflow` (the conversation wants
     /// shortening), `NotRecorded`. After the whole chain failed: its only member's error, or one that lists what each
-    /// said: `RateLimited` with the earliest reset if any is limited, else `Unreachable` if any is, else `Rejected`.
+    /// said: `Unwell` with the earliest time if time alone helps any of them, else `Unreachable` if any is, else
+    /// `Rejected`.
     pub async fn call(
         &self,
         request: &ChatRequest,
@@ -137,7 +142,7 @@ impl Router {
                 }
             }
         }
-        Err(summary(refusals))
+        Err(summary(refusals, self.health.now()))
     }
 
     async fn ask(
@@ -147,11 +152,12 @@ impl Router {
         cancel: &CancellationToken,
     ) -> Result<RoutedReply, Failure> {
         let model = member.model.as_ref().map_err(|error| Failure::Next(error.clone()))?;
-        if let Some(error) = member.standing() {
+        if let Some(error) = member.refusal() {
             return Err(Failure::Next(error));
         }
         let mut tries = 1;
         loop {
+            self.let_through(&member.config, cancel).await?;
             let error = match self.ask_once(&member.config, model.as_ref(), request, cancel).await? {
                 Ok(reply) => return Ok(reply),
                 Err(error) => error,
@@ -166,11 +172,23 @@ impl Router {
                 });
             };
             tracing::debug!(model = %member.config.name, %error, ?pause, tries, "the model is asked again");
-            tokio::select! {
-                biased;
-                () = cancel.cancelled() => return Err(Failure::Stop(ModelError::Cancelled)),
-                () = sleep(pause) => tries += 1,
+            rest(pause, cancel).await?;
+            tries += 1;
+        }
+    }
+
+    /// Waits for a short limit of the model; a longer one, or a provider that is unwell, is the next model's turn.
+    async fn let_through(&self, config: &ModelConfig, cancel: &CancellationToken) -> Result<(), Failure> {
+        loop {
+            let Err(refused) = self.health.ask(config) else { return Ok(()) };
+            let left = refused.until.duration_since(self.health.now());
+            let left = Duration::try_from(left).unwrap_or_default();
+            if refused.kind != FailureKind::Limited || left > self.retry.max_wait {
+                let detail = format!("it {}", refused.kind.in_words());
+                let model = config.name.clone();
+                return Err(Failure::Next(ModelError::Unwell { model, until: refused.until, detail }));
             }
+            rest(left, cancel).await?;
         }
     }
 
@@ -193,6 +211,8 @@ impl Router {
             () = cancel.cancelled() => return Err(Failure::Stop(ModelError::Cancelled)),
             answer = model.call(request) => answer,
         };
+        let failure = answer.as_ref().err().and_then(|error| error.failure(self.health.now()));
+        self.health.ended(config, failure);
         let tokens = answer.as_ref().map_or(Tokens::default(), |reply| reply.tokens);
         let cost = config.cost(tokens);
         let settlement = Settlement {
@@ -200,6 +220,7 @@ impl Router {
             cost,
             millis: u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX),
             ended: answer.as_ref().map_or_else(ToString::to_string, |reply| reply.ended.clone()),
+            failure,
             transcript: Some(transcript(config, request, &answer)),
         };
         self.ledger.settle(call, settlement).await.map_err(Failure::Stop)?;
@@ -214,33 +235,26 @@ impl Router {
 
 impl Member {
     fn new(config: ModelConfig, model: Result<Arc<dyn Model>, ModelError>) -> Self {
-        Self { config, model, standing: Mutex::new(None) }
+        Self { config, model, refusal: Mutex::default() }
     }
 
-    fn standing(&self) -> Option<ModelError> {
-        let mut standing = self.standing.lock().unwrap_or_else(PoisonError::into_inner);
-        let refusal = standing.as_ref()?;
-        let left = refusal.until.map(|until| until.saturating_duration_since(Instant::now()));
-        if left.is_some_and(|left| left.is_zero()) {
-            *standing = None;
-            return None;
-        }
-        Some(match (&refusal.error, left) {
-            (ModelError::RateLimited { model, detail, .. }, left @ Some(_)) => {
-                ModelError::RateLimited { model: model.clone(), retry_after: left, detail: detail.clone() }
-            }
-            (error, _) => error.clone(),
-        })
+    fn refusal(&self) -> Option<ModelError> {
+        self.refusal.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     fn remember(&self, error: &ModelError) {
-        let until = match error {
-            ModelError::Auth { .. } => None,
-            ModelError::RateLimited { retry_after: Some(wait), .. } => Instant::now().checked_add(*wait),
-            _ => return,
-        };
-        let standing = Standing { error: error.clone(), until };
-        *self.standing.lock().unwrap_or_else(PoisonError::into_inner) = Some(standing);
+        if matches!(error, ModelError::Auth { .. }) {
+            *self.refusal.lock().unwrap_or_else(PoisonError::into_inner) = Some(error.clone());
+        }
+    }
+}
+
+/// A pause that a stop ends.
+async fn rest(pause: Duration, cancel: &CancellationToken) -> Result<(), Failure> {
+    tokio::select! {
+        biased;
+        () = cancel.cancelled() => Err(Failure::Stop(ModelError::Cancelled)),
+        () = sleep(pause) => Ok(()),
     }
 }
 
@@ -261,26 +275,21 @@ pub fn chain(
     }
     let members =
         configs.iter().map(|config| Member::new(config.clone(), build(config, vault_root))).collect();
-    Ok(Router { members, ledger, retry: RetryPolicy::default() })
+    Ok(Router { members, ledger, health: Arc::default(), retry: RetryPolicy::default() })
 }
 
-fn summary(mut refusals: Vec<(ModelName, ModelError)>) -> ModelError {
+fn summary(mut refusals: Vec<(ModelName, ModelError)>, now: Timestamp) -> ModelError {
     if refusals.len() == 1 {
         return refusals.remove(0).1;
     }
     let detail = refusals.iter().map(|(_, error)| error.to_string()).collect::<Vec<_>>().join("; ");
-    let model_of = |wanted: fn(&ModelError) -> bool| {
-        refusals.iter().find(|(_, error)| wanted(error)).map(|(name, _)| name.clone())
-    };
-    if let Some(model) = model_of(|error| matches!(error, ModelError::RateLimited { .. })) {
-        let resets = refusals.iter().filter_map(|(_, error)| match error {
-            ModelError::RateLimited { retry_after, .. } => *retry_after,
-            _ => None,
-        });
-        return ModelError::RateLimited { model, retry_after: resets.min(), detail };
+    let resumes = refusals.iter().filter_map(|(name, error)| Some((error.resumes(now)?, name)));
+    if let Some((until, model)) = resumes.min_by_key(|(until, _)| *until) {
+        return ModelError::Unwell { model: model.clone(), until, detail };
     }
-    if let Some(model) = model_of(|error| matches!(error, ModelError::Unreachable { .. })) {
-        return ModelError::Unreachable { model, detail };
+    let down = refusals.iter().find(|(_, error)| matches!(error, ModelError::Unreachable { .. }));
+    if let Some((model, _)) = down {
+        return ModelError::Unreachable { model: model.clone(), detail };
     }
     match refusals.pop() {
         Some((model, _)) => ModelError::Rejected { model, detail },

@@ -322,7 +322,7 @@ pub(crate) fn model(model: &ModelConfig, given: &Given) -> Vec<Breach> {
             "the provider `recorded` needs a `recording`",
             "name the conversation's file, relative to the vault",
         );
-    } else {
+    } else if model.provider != Provider::Template {
         limits.hold(
             "model",
             !model.model.trim().is_empty(),

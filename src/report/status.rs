@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use serde::Serialize;
 
-use crate::domain::{Diagnostic, FeatureId, FeatureView, NotePath, Plan, Snapshot, Spent, Status, Usd, Wait};
+use crate::domain::{Diagnostic, FeatureId, FeatureView, NotePath, Plan, Snapshot, Spent, Status, Unwell, Usd, Wait};
 use crate::note;
 
 /// The state of the vault at a glance.
@@ -19,6 +19,8 @@ pub struct StatusReport {
     pub engine: Option<Holder>,
     /// Why nothing can be written now.
     pub paused: Option<String>,
+    /// Providers and models that are not asked now, and until when.
+    pub unwell: Vec<Unwell>,
     /// Bytes that worktrees take.
     pub worktree_bytes: u64,
 }

@@ -157,6 +157,7 @@ mod tests {
             summary: "too much at once".into(),
             findings: vec![finding(Severity::Info, "nice"), finding(Severity::Error, "it panics")],
             criteria: vec![CriterionEvidence { text: "is dark".into(), met: false, evidence: String::new() }],
+            template: false,
         };
         assert_eq!(fault(&StepResult::Reviewed { review: review.clone() }), said("review", "it panics"));
         review.findings.pop();

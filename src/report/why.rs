@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use crate::domain::{DecisionKind, Diagnostic, FeatureView, Plan, Spent, Status, Triage, Wait};
+use crate::domain::{DecisionKind, Diagnostic, FeatureView, Plan, Spent, Status, Triage, Unwell, Wait};
 use crate::note;
 
 /// The answer to "why": derived from the same decision that the engine would make now.
@@ -19,6 +19,8 @@ pub struct WhyReport {
     pub wait: Option<Wait>,
     /// Why nothing can be written now, whatever comes next.
     pub paused: Option<String>,
+    /// Providers and models that are not asked now; filled in where it waits for one.
+    pub unwell: Vec<Unwell>,
     pub triage: Option<Triage>,
     /// Spent over all runs.
     pub spent: Spent,
@@ -48,6 +50,7 @@ pub fn why(view: &FeatureView, plan: &Plan) -> WhyReport {
         reason: decision.map(|decision| note::plain(&decision.reason)).unwrap_or_default(),
         wait,
         paused: None,
+        unwell: vec![],
         triage: run.and_then(|run| run.triage.clone()),
         spent: view.spent(),
         diagnostics: feature.diagnostics.clone(),

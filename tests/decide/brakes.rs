@@ -164,6 +164,7 @@ fn rounds_without_progress_ask_for_another_way_and_then_stop() {
             summary: String::new(),
             findings: vec![],
             criteria: vec![unmet.clone()],
+            template: false,
         };
         world.script(Step::Review, round, StepResult::Reviewed { review });
     }
@@ -233,6 +234,7 @@ fn a_finding_that_was_let_pass_and_comes_back_is_a_contradiction_for_a_human() {
                 suggestion: String::new(),
             }],
             criteria: vec![],
+            template: false,
         },
     };
     for (round, message) in

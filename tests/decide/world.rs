@@ -46,6 +46,7 @@ impl World {
             config,
             features: vec![note("FR-001", Status::Planned)],
             spent_today: Spent::default(),
+            unwell: vec![],
             no_sandbox: None,
             unusable_repos: BTreeMap::new(),
             only: None,
@@ -364,7 +365,7 @@ pub(crate) fn finding(severity: Severity, message: &str) -> Finding {
 
 pub(crate) fn reviewed(findings: Vec<Finding>) -> StepResult {
     let verdict = if findings.is_empty() { Verdict::Approve } else { Verdict::RequestChanges };
-    StepResult::Reviewed { review: Review { verdict, summary: String::new(), findings, criteria: vec![] } }
+    StepResult::Reviewed { review: Review { verdict, summary: String::new(), findings, criteria: vec![], template: false } }
 }
 
 pub(crate) fn instruction(effect: &Effect) -> &Instruction {

@@ -106,6 +106,7 @@ impl Office {
                     millis: 1,
                     ended: "stop".into(),
                     transcript: None,
+                    failure: None,
                 };
                 self.book.append(&run_id(run), event).unwrap();
             }
