@@ -3,7 +3,7 @@
 use serde_json::Value;
 
 use crate::domain::AgentConfig;
-use crate::models::{CallContext, ChatRequest, Message, ToolSpec};
+use crate::models::{CallContext, ChatRequest, Message, ToolCall, ToolSpec};
 
 /// Bytes of text taken for one token.
 const BYTES_PER_TOKEN: f64 = 3.5;
@@ -11,6 +11,11 @@ const BYTES_PER_TOKEN: f64 = 3.5;
 const FULL: f64 = 0.75;
 /// Newest messages that are kept whole.
 const KEPT: usize = 4;
+/// Tool calls that a conversation begun anew is told of.
+const MOST_TOLD: usize = 60;
+/// How a conversation that became too long begins anew.
+const RESTARTED: &str = "This conversation became too long and begins anew here. You have worked on the task already: what \
+you changed is in the files, read them before you go on. These are the calls that you made, oldest first:";
 /// Shorter texts stay.
 const WORTH_BYTES: usize = 400;
 
@@ -56,6 +61,35 @@ impl History {
         &self.request
     }
 
+    /// The request as if the conversation began now: the task, and what was done so far. What the agent changed is in its
+    /// worktree. `None` where nothing was done: the task itself is too long.
+    pub(super) fn restarted(&mut self) -> Option<&ChatRequest> {
+        let mut done: Vec<String> = vec![];
+        for message in &self.request.messages {
+            match message {
+                Message::Assistant { tool_calls, .. } => done.extend(tool_calls.iter().map(call_line)),
+                Message::User { text } if text.starts_with(RESTARTED) => {
+                    done.extend(text.lines().filter(|line| line.starts_with("- ")).map(str::to_owned));
+                }
+                _ => {}
+            }
+        }
+        if done.is_empty() {
+            return None;
+        }
+        let hidden = done.len().saturating_sub(MOST_TOLD);
+        let mut text = format!("{RESTARTED}\n");
+        if hidden > 0 {
+            text.push_str(&format!("\n({hidden} earlier calls are not listed)"));
+        }
+        for line in done.iter().skip(hidden) {
+            text.push_str(&format!("\n{line}"));
+        }
+        self.request.messages.truncate(1);
+        self.request.messages.push(Message::User { text });
+        Some(&self.request)
+    }
+
     /// The model's context in tokens.
     pub(super) fn context(&self) -> u64 {
         self.context_tokens
@@ -90,6 +124,17 @@ impl History {
             .sum();
         self.request.system.len() + messages + tools
     }
+}
+
+/// A tool call in a line: its name and its short arguments.
+fn call_line(call: &ToolCall) -> String {
+    let fields = call.arguments.as_object().into_iter().flatten();
+    let short = fields.filter_map(|(name, value)| {
+        let value = crate::note::plain(&value.to_string()).replace('\n', " ");
+        (value.len() <= 80).then(|| format!(" {name} {value}"))
+    });
+    let name: String = crate::note::plain(&call.name).replace('\n', " ").chars().take(60).collect();
+    format!("- {name}{}", short.collect::<String>())
 }
 
 fn message_bytes(message: &Message) -> usize {
@@ -136,7 +181,6 @@ fn shorten(message: &mut Message) {
 mod tests {
     use super::*;
     use crate::domain::{Step, StepKey};
-    use crate::models::ToolCall;
 
     fn history(context_tokens: u64, outputs: usize) -> History {
         let agent: AgentConfig =
@@ -183,6 +227,20 @@ mod tests {
     #[test]
     fn a_conversation_with_room_is_left_alone() {
         assert_eq!(removed(history(100_000, 6).request(1)), [false; 6]);
+    }
+
+    #[test]
+    fn a_conversation_that_begins_anew_holds_the_task_and_what_was_called_each_once() {
+        let mut history = history(100_000, 70);
+        let told = |request: &ChatRequest| match request.messages.as_slice() {
+            [Message::User { text: task }, Message::User { text }] if task.starts_with("the task") => text.clone(),
+            other => panic!("{other:?}"),
+        };
+        let first = told(history.restarted().unwrap());
+        assert!(first.contains("(10 earlier calls are not listed)"), "{first}");
+        assert_eq!(first.lines().filter(|line| *line == "- read path \"a\"").count(), 60, "{first}");
+        let second = told(history.restarted().unwrap());
+        assert_eq!(second.lines().filter(|line| *line == "- read path \"a\"").count(), 60, "{second}");
     }
 
     #[test]

@@ -124,6 +124,13 @@ impl<'a> Talk<'a> {
             }
             other => other,
         };
+        let reply = match reply {
+            Err(error @ ModelError::ContextOverflow { .. }) => match self.history.restarted() {
+                Some(anew) => tools.router.call(anew, tools.cancel).await,
+                None => Err(error),
+            },
+            other => other,
+        };
         reply.map_err(|error| match error {
             ModelError::Cancelled => AgentError::Cancelled,
             other => AgentError::Model(other),

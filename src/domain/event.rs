@@ -80,6 +80,15 @@ pub enum Event {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         failure: Option<CallFailure>,
     },
+    /// A turn of a conversation that was cut off came up again. `used`: its answer was taken from the transcript and not
+    /// paid again; otherwise the model was asked anew from there on, and `why` says what was different.
+    TurnRemembered {
+        key: StepKey,
+        call: u64,
+        used: bool,
+        #[serde(default)]
+        why: String,
+    },
     ToolCalled {
         key: StepKey,
         agent: AgentName,

@@ -20,6 +20,24 @@ pub struct StepTry {
     pub ended: Option<Timestamp>,
     pub result: Option<StepResult>,
     pub spent: Spent,
+    /// The first model call that it made.
+    #[serde(default)]
+    pub first_call: Option<u64>,
+    /// Whether its last model call failed for a reason that is not in the conversation: a limit, an outage.
+    #[serde(default)]
+    pub starved: bool,
+}
+
+impl StepTry {
+    /// Whether it was ended from outside, in the middle of its work: what it was told still holds for the next try.
+    pub fn is_cut_off(&self) -> bool {
+        match &self.result {
+            None
+            | Some(StepResult::Cancelled | StepResult::Parked { .. } | StepResult::OutOfBudget { .. }) => true,
+            Some(StepResult::Failed { .. }) => self.starved,
+            Some(_) => false,
+        }
+    }
 }
 
 /// What progress is measured by: the tree, the failing checks, the open findings, the criteria shown to be met.
@@ -170,7 +188,10 @@ impl RunState {
         let before = std::mem::replace(&mut self.last, record.at);
         self.last_seq = record.seq;
         match &record.event {
-            Event::Started { .. } | Event::ToolCalled { .. } | Event::NetworkRefused { .. } => {}
+            Event::Started { .. }
+            | Event::TurnRemembered { .. }
+            | Event::ToolCalled { .. }
+            | Event::NetworkRefused { .. } => {}
             Event::BranchReplaced { from, to } => {
                 let changes = self.changes.iter_mut().map(|(_, change)| change).chain(&mut self.change);
                 for change in changes.filter(|change| change.commit == *from) {
@@ -191,6 +212,8 @@ impl RunState {
                     ended: None,
                     result: None,
                     spent: Spent::default(),
+                    first_call: None,
+                    starved: false,
                 });
             }
             Event::StepFinished { key, attempt, outcome } => {
@@ -204,9 +227,15 @@ impl RunState {
             }
             Event::ModelCallStarted { call, reserved, .. } => {
                 self.open_calls.insert(*call, *reserved);
+                if let Some(step) = self.tries.last_mut() {
+                    step.first_call.get_or_insert(*call);
+                }
                 self.next_call = self.next_call.max(call + 1);
             }
-            Event::ModelCallFinished { call, tokens, cost, .. } => {
+            Event::ModelCallFinished { call, tokens, cost, failure, .. } => {
+                if let Some(step) = self.tries.last_mut() {
+                    step.starved = failure.is_some();
+                }
                 if self.open_calls.remove(call).is_some() {
                     let spent = Spent { usd: *cost, tokens: tokens.total(), calls: 1 };
                     self.spent += spent;
@@ -305,6 +334,26 @@ impl RunState {
     /// Spent plus everything reserved and not settled: what a cap is held against.
     pub fn committed_spend(&self) -> Spent {
         self.spent + self.open_calls.values().copied().sum()
+    }
+
+    /// The tries of this step that were cut off and that its next try goes on from, oldest first.
+    pub fn cut_off(&self, key: StepKey) -> &[StepTry] {
+        let goes_on = |step: &&StepTry| step.key == key && step.is_cut_off();
+        let count = self.tries.iter().rev().take_while(goes_on).count();
+        &self.tries[self.tries.len() - count..]
+    }
+
+    /// What was committed before those tries: a step that goes on is told the same as when it began.
+    pub fn committed_before(&self, key: StepKey) -> Spent {
+        let cut_off = self.cut_off(key);
+        let since: Spent = cut_off.iter().map(|step| step.spent).sum();
+        let first = cut_off.iter().find_map(|step| step.first_call).unwrap_or(u64::MAX);
+        let open: Spent = self.open_calls.range(..first).map(|(_, most)| *most).sum();
+        Spent {
+            usd: self.spent.usd - since.usd,
+            tokens: self.spent.tokens.saturating_sub(since.tokens),
+            calls: self.spent.calls.saturating_sub(since.calls),
+        } + open
     }
 
     /// The last try, finished or not.

@@ -9,6 +9,7 @@ use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
 use super::boxes::choose_sandbox;
+use super::earlier::Earlier;
 use super::ledger::RunLedger;
 use super::observe::{Circumstances, Observation, Observer, fatal_problems};
 use super::preview::stale;
@@ -511,6 +512,7 @@ impl Engine {
         let state = self.state(run)?;
         let config = &look.snapshot.config;
         let request = request::step_request(&self.vault, config, view, &state, key, attempt, instruction);
+        let earlier = Earlier::of(&self.vault, &state, &self.book.records(run)?, key);
         self.book.append(run, Event::StepStarted { key, attempt })?;
         self.say(&Said::StepStarted { run: run.clone(), key, attempt });
         let cancel = CancellationToken::new();
@@ -530,6 +532,7 @@ impl Engine {
             vault: self.vault.clone(),
             run: run.clone(),
             caps: decide::caps_for(config, view, &state),
+            earlier,
         });
         let services = StepServices { ledger: ledger.clone(), recorder: ledger.clone(), cancel };
         let (executor, run) = (self.executor.clone(), run.clone());

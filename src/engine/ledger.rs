@@ -5,10 +5,11 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 
+use super::earlier::{Earlier, Met};
 use super::{RunBook, redact};
 use crate::agents::{ToolRecord, ToolRecorder};
 use crate::domain::{Event, ModelName, RunId, ScopeCaps, Spent, StepKey};
-use crate::models::{CallContext, CallId, Ledger, ModelError, Settlement};
+use crate::models::{CallContext, CallId, ChatReply, ChatRequest, Ledger, ModelError, Settlement};
 use crate::sandbox::Refusal;
 use crate::vault::{Vault, write_transcript};
 
@@ -18,6 +19,8 @@ pub struct RunLedger {
     pub vault: Vault,
     pub run: RunId,
     pub caps: ScopeCaps,
+    /// What the tries of this step that were cut off were answered.
+    pub earlier: Earlier,
 }
 
 /// How often a disk without room is asked again.
@@ -69,6 +72,24 @@ impl Ledger for RunLedger {
             failure: settlement.failure,
         };
         self.book.append(&self.run, event).map_err(|error| failed(error.to_string()))
+    }
+
+    async fn remembered(&self, request: &ChatRequest) -> Option<(ModelName, ChatReply)> {
+        self.room().await;
+        let key = request.context.key;
+        let event = |call, used, why| Event::TurnRemembered { key, call, used, why };
+        match self.earlier.meet(redact::value(request.in_transcript())) {
+            Met::Nothing => None,
+            Met::Same(turn) => {
+                self.tell(event(turn.call, true, String::new()));
+                Some((turn.model, turn.reply))
+            }
+            Met::Other { call, why } => {
+                tracing::info!(run = %self.run, %key, call, %why, "the model is asked anew");
+                self.tell(event(call, false, why));
+                None
+            }
+        }
     }
 }
 

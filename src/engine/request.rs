@@ -62,7 +62,7 @@ pub fn step_request(
         gates: config.gates.clone(),
         gate_results: run.gates.clone(),
         rounds_left: config.settings.max_rounds.saturating_sub(key.round),
-        budget_left: budget_left(config, view, run),
+        budget_left: budget_left(config, view, run, key),
         sandbox: config.settings.sandbox,
         timeout_seconds: decide::step_seconds(config, run),
     })
@@ -93,9 +93,10 @@ fn with_models(
     Ok((agent.clone(), decide::pick_models(config, agent, run.tier())?))
 }
 
-fn budget_left(config: &Config, view: &FeatureView, run: &RunState) -> String {
+fn budget_left(config: &Config, view: &FeatureView, run: &RunState, key: StepKey) -> String {
     let Caps { usd, tokens, calls } = decide::caps_for(config, view, run).run;
-    let Spent { usd: spent_usd, tokens: spent_tokens, calls: spent_calls } = run.committed_spend();
+    let Spent { usd: spent_usd, tokens: spent_tokens, calls: spent_calls } =
+        run.committed_before(key);
     let parts = [
         usd.map(|cap| (cap - spent_usd).to_string()),
         tokens.map(|cap| format!("{} tokens", cap.saturating_sub(spent_tokens))),

@@ -74,6 +74,20 @@ pub struct ChatRequest {
     pub max_output_tokens: u64,
 }
 
+impl ChatRequest {
+    /// What transcripts hold of it: everything that the answer depends on, tools by name.
+    pub fn in_transcript(&self) -> Value {
+        let tools: Vec<&str> = self.tools.iter().map(|tool| tool.name.as_str()).collect();
+        json!({
+            "system": self.system,
+            "messages": self.messages,
+            "tools": tools,
+            "temperature": self.temperature,
+            "max_output_tokens": self.max_output_tokens,
+        })
+    }
+}
+
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct ChatReply {
     pub text: String,
@@ -203,4 +217,10 @@ pub trait Ledger: Send + Sync {
         most: Spent,
     ) -> Result<CallId, ModelError>;
     async fn settle(&self, call: CallId, settlement: Settlement) -> Result<(), ModelError>;
+
+    /// Who answered this same request before the conversation was cut off, and what, where the journal has it: it is
+    /// neither asked nor paid again.
+    async fn remembered(&self, _request: &ChatRequest) -> Option<(ModelName, ChatReply)> {
+        None
+    }
 }

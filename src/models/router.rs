@@ -131,6 +131,9 @@ impl Router {
         request: &ChatRequest,
         cancel: &CancellationToken,
     ) -> Result<RoutedReply, ModelError> {
+        if let Some(reply) = self.remembered(request).await {
+            return Ok(reply);
+        }
         let mut refusals = Vec::new();
         for member in &self.members {
             match self.ask(member, request, cancel).await {
@@ -143,6 +146,13 @@ impl Router {
             }
         }
         Err(summary(refusals, self.health.now()))
+    }
+
+    /// The answer of a model of this chain from before the conversation was cut off.
+    async fn remembered(&self, request: &ChatRequest) -> Option<RoutedReply> {
+        let (model, reply) = self.ledger.remembered(request).await?;
+        let config = self.members.iter().map(|member| &member.config).find(|config| config.name == model)?;
+        Some(RoutedReply { reply, model, cost: Usd::ZERO, edit_format: config.edit_format })
     }
 
     async fn ask(
@@ -298,20 +308,13 @@ fn summary(mut refusals: Vec<(ModelName, ModelError)>, now: Timestamp) -> ModelE
 }
 
 fn transcript(config: &ModelConfig, request: &ChatRequest, answer: &Result<ChatReply, ModelError>) -> Value {
-    let tools: Vec<&str> = request.tools.iter().map(|tool| tool.name.as_str()).collect();
     let (name, outcome) = match answer {
         Ok(reply) => ("reply", json!(reply)),
         Err(error) => ("error", json!(error.to_string())),
     };
     json!({
         "model": config.name,
-        "request": {
-            "system": request.system,
-            "messages": request.messages,
-            "tools": tools,
-            "temperature": request.temperature,
-            "max_output_tokens": request.max_output_tokens,
-        },
+        "request": request.in_transcript(),
         name: outcome,
     })
 }

@@ -59,9 +59,15 @@ fn in_words(event: &Event) -> String {
         }
         Event::ModelCallFinished { call, tokens, cost, ended, .. } => {
             format!(
-                "call {call}: {} tokens in, {} out, {cost}, ended by {ended}",
-                tokens.input, tokens.output
+                "call {call}: {} tokens in ({} of them cached), {} out, {cost}, ended by {ended}",
+                tokens.input, tokens.cached, tokens.output
             )
+        }
+        Event::TurnRemembered { key, call, used: true, .. } => {
+            format!("{key} goes on: the answer of call {call} is in its transcript and was not paid again")
+        }
+        Event::TurnRemembered { key, call, used: false, why } => {
+            format!("{key} asks anew from where call {call} was: {why}")
         }
         Event::ToolCalled { tool, input, ok, exit_code, .. } => {
             let end = match (ok, exit_code) {

@@ -3,7 +3,7 @@
 //! Does not fold records into a state and does not know what an event means.
 
 use std::fs::{self, File, OpenOptions};
-use std::io::{self, Write};
+use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
 
 use jiff::Timestamp;
@@ -119,6 +119,19 @@ pub fn write_transcript(vault: &Vault, run: &RunId, name: &str, text: &str) -> R
     place::make_parents(&absolute)?;
     place::replace(&absolute, text.as_bytes())?;
     Ok(path)
+}
+
+/// Bytes of a transcript that are read.
+const LONGEST_TRANSCRIPT: u64 = 64 << 20;
+
+/// The text of a transcript that [`write_transcript`] wrote under this file name.
+pub fn read_transcript(vault: &Vault, run: &RunId, file: &str) -> Result<String, VaultError> {
+    let path = NotePath::new(format!("{}/{run}/transcript/{file}", vault.folders()?.runs()))?;
+    let absolute = vault.absolute(&path)?;
+    let failed = |source| VaultError::io("read", &absolute, source);
+    let mut text = String::new();
+    fs::File::open(&absolute).and_then(|file| file.take(LONGEST_TRANSCRIPT).read_to_string(&mut text)).map_err(failed)?;
+    Ok(text)
 }
 
 fn journal_path(vault: &Vault, run: &RunId) -> Result<NotePath, VaultError> {

@@ -33,7 +33,7 @@ pub use history::{
     Claimed, CommitMessage, CommittedFeatures, CommittedTexts, History, Intended, OwnTexts, Pulled, Pushed,
     TextId, machine,
 };
-pub use journal::{Journal, all_runs, read_journal, runs_of, write_transcript};
+pub use journal::{Journal, all_runs, read_journal, read_transcript, runs_of, write_transcript};
 pub use kept::{Sweeper, sweep_kept};
 pub use lock::{VaultLock, WatchLock};
 pub use mending::linkable_files;

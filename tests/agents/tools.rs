@@ -173,6 +173,14 @@ async fn an_overflow_told_by_the_provider_shortens_once_and_asks_again() {
     assert_eq!(turns, [1, 2, 3, 3]);
     let size = |call: usize| serde_json::to_string(&outcome.asked[call].messages).unwrap().len();
     assert!(size(3) + 1000 < size(2));
+
+    // Where even that is too long, the conversation begins anew with the task and what was done.
+    let outcome = bench.run(vec![read(), read(), overflow(), overflow(), finish()]).await;
+    assert_eq!(outcome.summary(), "done");
+    let anew = &outcome.asked[4].messages;
+    assert_eq!((anew.len(), &anew[0]), (2, &outcome.asked[0].messages[0]));
+    assert!(outcome.told(5).ends_with("- read path \"a\"\n- read path \"a\""), "{}", outcome.told(5));
+
     let outcome = bench.run(vec![overflow(), overflow()]).await;
     assert!(matches!(outcome.answer, Err(AgentError::Model(ModelError::ContextOverflow { .. }))));
 }

@@ -14,6 +14,7 @@ use crate::world::{World, git, run_engine};
 const VAULT: &str = "ADO_KILL_VAULT";
 const WORDS: &str = "ADO_KILL_WORDS";
 const AT: &str = "ADO_KILL_AT";
+const BEGINNING: &str = "ADO_KILL_BEGINNING";
 /// Starts of the engine that a request takes at most.
 const MOST_STARTS: usize = 12;
 /// Every how many words the default run kills. A prime, so that it meets records and effects of every kind.
@@ -25,20 +26,34 @@ fn worker() {
     let Some(vault) = std::env::var_os(VAULT) else { return };
     let words = PathBuf::from(std::env::var_os(WORDS).unwrap());
     let at = std::env::var(AT).unwrap().parse().unwrap();
-    run_engine(Path::new(&vault), Arc::new(Killer::at(words, at)));
+    let killer = match std::env::var(BEGINNING) {
+        Ok(word) => Killer::at_word(words, word, at),
+        Err(_) => Killer::at(words, at),
+    };
+    run_engine(Path::new(&vault), Arc::new(killer));
+}
+
+/// One engine in a process of its own, until it says so often a word that begins so (0: never).
+pub fn start_until(world: &World, beginning: &str, count: usize) -> ExitStatus {
+    let mut command = engine(world, u32::try_from(count).unwrap());
+    command.env(BEGINNING, beginning).status().unwrap()
 }
 
 /// One engine in a process of its own, from start to rest or to its death.
 fn start(world: &World, at: u32) -> ExitStatus {
-    Command::new(std::env::current_exe().unwrap())
+    engine(world, at).status().unwrap()
+}
+
+fn engine(world: &World, at: u32) -> Command {
+    let mut command = Command::new(std::env::current_exe().unwrap());
+    command
         .args(["kill::worker", "--exact", "--nocapture"])
         .env(VAULT, world.vault_root())
         .env(WORDS, world.root.join("words"))
         .env(AT, at.to_string())
         .stdout(Stdio::null())
-        .stderr(Stdio::null())
-        .status()
-        .unwrap()
+        .stderr(Stdio::null());
+    command
 }
 
 /// The whole way, killed once at word `at` (0: never). Gives the words that were said until then, and the world.

@@ -11,6 +11,7 @@ use wiremock::matchers::{method, path};
 use wiremock::{Mock, MockServer, Request, Respond, ResponseTemplate};
 
 use crate::judge::{Ending, assert_whole};
+use crate::kill::start_until;
 use crate::tally;
 use crate::world::{World, git};
 
@@ -97,8 +98,8 @@ pub fn assert_done(world: &World) {
     assert_whole(world);
 }
 
-#[test]
-fn a_request_goes_the_whole_way_over_http() {
+/// A server in this process that holds the conversation.
+fn serve() -> (tokio::runtime::Runtime, MockServer, Arc<Scripted>) {
     let runtime = tokio::runtime::Runtime::new().unwrap();
     let scripted = Arc::new(Scripted { asked: Mutex::default() });
     let server = runtime.block_on(async {
@@ -109,8 +110,46 @@ fn a_request_goes_the_whole_way_over_http() {
         answers.mount(&server).await;
         server
     });
+    (runtime, server, scripted)
+}
+
+#[test]
+fn a_request_goes_the_whole_way_over_http() {
+    let (_runtime, server, scripted) = serve();
     let world = World::new(&model_note(&server.uri()));
     world.run_to_the_end(Arc::new(Quiet));
     assert_eq!(scripted.wrong(), (turns().len(), vec![]));
     assert_done(&world);
+}
+
+/// Killed when this many answers were journaled, or right before this many were asked for.
+fn killed_at(word: &str, count: usize) {
+    let (_runtime, server, scripted) = serve();
+    let world = World::new(&model_note(&server.uri()));
+    let mut acts = vec![];
+    let mut kills = 0;
+    while world.act(&mut acts) {
+        while !start_until(&world, word, if kills == 0 { count } else { 0 }).success() {
+            kills += 1;
+            assert_eq!(kills, 1, "killed once");
+        }
+    }
+    assert_eq!(kills, 1, "the kill at {word} {count} did not happen");
+    assert_eq!(scripted.wrong(), (turns().len(), vec![]), "killed at {word} {count}: every answer is paid once");
+    let ending = Ending::of(&world);
+    assert_eq!((ending.status, ending.ended), (Some(Status::Done), Some(RunEnd::Merged)), "{}", ending.note);
+    assert_eq!(git(&world.origin_root(), &["show", "main:tally.sh"]), tally::RIGHT.trim_end());
+    assert_whole(&world);
+}
+
+#[test]
+fn a_conversation_that_is_killed_between_turns_goes_on_without_paying_twice() {
+    let turns = turns();
+    // The second answer of a step, and the one before it: the tools of the first were at work already.
+    let second = turns.iter().position(|turn| turn.before == 1).unwrap() + 1;
+    killed_at("ModelCallFinished", second);
+    killed_at("ModelCallStarted", second);
+    let deepest = turns.iter().enumerate().max_by_key(|(_, turn)| turn.before).unwrap().0 + 1;
+    killed_at("ModelCallFinished", deepest);
+    killed_at("ToolCalled", deepest);
 }

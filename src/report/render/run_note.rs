@@ -220,6 +220,7 @@ fn told(event: &Event) -> Option<String> {
         Event::Ended { .. } => "ended".to_owned(),
         Event::ModelCallStarted { .. }
         | Event::ModelCallFinished { .. }
+        | Event::TurnRemembered { .. }
         | Event::ToolCalled { .. }
         | Event::Intended { .. }
         | Event::BlockWritten { .. } => return None,
