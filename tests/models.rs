@@ -67,11 +67,24 @@ fn auth(model: &str) -> Result<ChatReply, ModelError> {
 
 type Script = Vec<Result<ChatReply, ModelError>>;
 
+/// A chain of models of one provider.
 fn router(book: &Arc<Book>, scripts: Vec<(&str, Script)>) -> Router {
+    chain_of(book, scripts, priced)
+}
+
+/// A chain of models each behind a server of its own.
+fn apart(book: &Arc<Book>, scripts: Vec<(&str, Script)>) -> Router {
+    chain_of(book, scripts, |model| ModelConfig {
+        base_url: Some(format!("http://{model}.example/v1/")),
+        ..priced(model)
+    })
+}
+
+fn chain_of(book: &Arc<Book>, scripts: Vec<(&str, Script)>, note: fn(&str) -> ModelConfig) -> Router {
     let models = scripts
         .into_iter()
         .map(|(model, answers)| {
-            let config = priced(model);
+            let config = note(model);
             let scripted = Scripted { name: name(model), answers: Mutex::new(answers.into()) };
             (config, Arc::new(scripted) as Arc<dyn Model>)
         })
@@ -123,7 +136,7 @@ async fn an_outage_is_tried_again_after_one_and_two_seconds_then_the_next_model_
     let book = Book::new();
     let scripts = vec![("a", vec![down("a"), down("a"), down("a")]), ("b", vec![Ok(reply("from b"))])];
     let began = Instant::now();
-    let answer = ask(&router(&book, scripts)).await.unwrap();
+    let answer = ask(&apart(&book, scripts)).await.unwrap();
     assert_eq!((answer.model, began.elapsed()), (name("b"), Duration::from_secs(3)));
     let failed = "model `a` cannot be reached: 503";
     assert_eq!(

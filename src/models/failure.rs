@@ -110,7 +110,7 @@ impl Failures<'_> {
                 retry_after: retry_after(headers, &body, now),
                 detail: self.clean(&detail),
             },
-            529 => ModelError::Overloaded {
+            503 | 529 if status == 529 || says_overloaded(&lower) => ModelError::Overloaded {
                 model,
                 retry_after: retry_after(headers, &body, now),
                 detail: self.clean(&detail),
@@ -143,6 +143,11 @@ impl Failures<'_> {
             None => one_line(text, DETAIL),
         }
     }
+}
+
+/// How Google and others say with a 503 what Anthropic says with a 529.
+fn says_overloaded(lower: &str) -> bool {
+    lower.contains("overloaded") || lower.contains("\"unavailable\"")
 }
 
 /// At most `longest` characters on one line, without control and bidirectional characters.
@@ -227,6 +232,11 @@ mod tests {
             ),
             (500, "oops", "unreachable"),
             (503, "", "unreachable"),
+            (
+                503,
+                r#"{"error":{"code":503,"message":"The model is overloaded.","status":"UNAVAILABLE"}}"#,
+                "overloaded",
+            ),
             (408, "", "unreachable"),
             (400, r#"{"error":{"message":"x","code":"context_length_exceeded"}}"#, "overflow"),
             (

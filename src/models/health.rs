@@ -131,12 +131,12 @@ fn places(config: &ModelConfig) -> Vec<Place> {
     vec![Place::Model(config.name.clone()), provider_of(config)]
 }
 
-/// Which of them a failure is about. Gemini counts its long quotas by model.
+/// Which of them a failure is about. Gemini counts its long quotas by model, and is overloaded by model.
 fn place_of(config: &ModelConfig, kind: FailureKind) -> Option<Place> {
     let by_model = match kind {
         FailureKind::Limited => true,
-        FailureKind::Exhausted => config.provider == Provider::Gemini,
-        FailureKind::Overloaded | FailureKind::Unreachable => false,
+        FailureKind::Exhausted | FailureKind::Overloaded => config.provider == Provider::Gemini,
+        FailureKind::Unreachable => false,
     };
     let place = if by_model { Place::Model(config.name.clone()) } else { provider_of(config) };
     places(config).contains(&place).then_some(place)
