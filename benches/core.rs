@@ -293,6 +293,7 @@ fn snapshot(notes: usize) -> Snapshot {
         config: Config::default(),
         features,
         spent_today: Spent::default(),
+        spent_tonight: Spent::default(),
         unwell: vec![],
         no_sandbox: None,
         unusable_repos: Default::default(),

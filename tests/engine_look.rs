@@ -144,7 +144,7 @@ fn an_ended_run_still_counts_and_its_records_are_on_disk() {
     let run: RunId = "FR-001/1".parse().unwrap();
     let other: RunId = "FR-001/2".parse().unwrap();
     let key = StepKey::new(Step::Code, 1);
-    let reserved = Spent { usd: Usd::from_dollars(3.0), tokens: 30, calls: 1 };
+    let reserved = Spent::of_call(Usd::from_dollars(3.0), 30);
     let called = |call| Event::ModelCallStarted {
         call,
         key,
@@ -158,7 +158,7 @@ fn an_ended_run_still_counts_and_its_records_are_on_disk() {
     book.append(&run, called(1)).unwrap();
     book.append(&run, finished(1)).unwrap();
     book.append(&run, called(2)).unwrap();
-    let spent = Spent { usd: Usd::from_dollars(4.0), tokens: 45, calls: 2 };
+    let spent = Spent { usd: Usd::from_dollars(4.0), tokens: 45, calls: 2, ..Spent::default() };
     let today = Timestamp::now().to_zoned(TimeZone::UTC).date();
     assert_eq!(book.spent_on(today), spent, "what is open counts with its reservation");
     book.append(&run, Event::Ended { result: RunEnd::Stopped, detail: String::new() }).unwrap();

@@ -150,7 +150,7 @@ fn story(text: &str) -> Vec<Record> {
             key: StepKey::new(Step::Plan, 1),
             agent: "Planner".parse().unwrap(),
             model: "recorded".parse().unwrap(),
-            reserved: Spent { usd: Usd::from_dollars(0.2), tokens: 9_000, calls: 1 },
+            reserved: Spent::of_call(Usd::from_dollars(0.2), 9_000),
         },
         Event::ModelCallFinished {
             call: 1,

@@ -102,14 +102,14 @@ impl<'a> Gatekeeper<'a> {
     }
 
     fn budget(&self, view: &FeatureView) -> Option<Next> {
-        if let Some(why) = spending::used_up(spending::feature_caps(view), view.spent()) {
+        if let Some(why) = spending::used_up(spending::feature_caps(&self.snapshot.config, view), view.spent()) {
             return Some(Next::ask_on(
                 "budget",
                 format!("the budget of this feature is used up: {why}"),
-                "raise `budget_usd` or `budget_tokens` in the note",
+                "raise `budget_usd` or `budget_tokens` in the note, or the `feature_…` caps in `00_system/Settings.md`",
             ));
         }
-        spending::day(self.snapshot)
+        spending::of_all(self.snapshot)
     }
 
     fn staff(&self, view: &FeatureView) -> Option<Next> {

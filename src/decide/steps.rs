@@ -57,7 +57,7 @@ pub(super) fn begin(
         if let Some(why) = spending::of_run(snapshot, view, run) {
             return brakes::pull(run, Brake::Budget, why);
         }
-        if let Some(next) = spending::day(snapshot) {
+        if let Some(next) = spending::of_all(snapshot) {
             return next;
         }
     }
@@ -125,16 +125,27 @@ fn after(snapshot: &Snapshot, run: &RunState, key: StepKey) -> Verdict {
     }
 }
 
-/// The day's limit lifts by itself with the next day, or when it is changed; every other one asks a human. The reason begins with the name of
-/// the limit that `ScopeCaps` gave.
+/// The limits of a day and a night lift by themselves when it ends, or when they are changed; every other one asks a
+/// human. The reason begins with the name of the limit that `ScopeCaps` gave.
 fn out_of_budget(snapshot: &Snapshot, run: &RunState, last: &StepTry, reason: &str) -> Verdict {
+    let config = &snapshot.config;
+    let then = last.ended.unwrap_or(last.started);
+    if reason.starts_with("night") {
+        let night = config.settings.overnight.and_then(|hours| hours.holding(snapshot.now));
+        return match night {
+            Some((begin, end)) if begin <= then && config.night_caps().are_named_in(reason) => {
+                Verdict::Not(spending::until_morning(&plain(reason), end))
+            }
+            _ => Verdict::Go(Some("the night is over, or its budget was changed".to_owned())),
+        };
+    }
     if !reason.starts_with("day") {
         return Verdict::Not(brakes::pull(run, Brake::Budget, plain(reason)));
     }
     let date = |at: Timestamp| at.to_zoned(jiff::tz::TimeZone::UTC).date();
-    if !snapshot.config.day_caps().are_named_in(reason) {
+    if !config.day_caps().are_named_in(reason) {
         Verdict::Go(Some("the day's budget was changed".to_owned()))
-    } else if date(last.ended.unwrap_or(last.started)) < date(snapshot.now) {
+    } else if date(then) < date(snapshot.now) {
         Verdict::Go(Some("a new day's budget".to_owned()))
     } else {
         Verdict::Not(spending::until_tomorrow(&plain(reason)))

@@ -6,7 +6,8 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::{
-    AgentConfig, AgentName, Caps, Diagnostic, ForgeSettings, HostRule, ModelConfig, ModelName, RepoName,
+    AgentConfig, AgentName, Caps, Diagnostic, ForgeSettings, HostRule, ModelConfig, ModelName, Overnight,
+    RepoName,
     Role, Routing, SecretWaiver, Tier, Usd,
 };
 
@@ -33,8 +34,26 @@ pub struct Settings {
     pub run_budget_usd: Option<Usd>,
     pub run_budget_tokens: Option<u64>,
     pub run_max_calls: Option<u64>,
+    /// Steps that agents of one run may begin.
+    pub run_max_sessions: Option<u64>,
+    /// Caps of a feature's whole life, where its note sets none.
+    pub feature_budget_usd: Option<Usd>,
+    pub feature_budget_tokens: Option<u64>,
+    pub feature_max_calls: Option<u64>,
+    pub feature_max_sessions: Option<u64>,
+    pub feature_minutes: Option<u64>,
     pub day_budget_usd: Option<Usd>,
     pub day_budget_tokens: Option<u64>,
+    pub day_max_calls: Option<u64>,
+    pub day_max_sessions: Option<u64>,
+    pub day_minutes: Option<u64>,
+    /// Hours of the overnight session, such as `22:00-06:00 +02:00`; empty means that there is none.
+    pub overnight: Option<Overnight>,
+    pub overnight_budget_usd: Option<Usd>,
+    pub overnight_budget_tokens: Option<u64>,
+    pub overnight_max_calls: Option<u64>,
+    pub overnight_max_sessions: Option<u64>,
+    pub overnight_minutes: Option<u64>,
     /// Repository of a feature that names none.
     pub default_repo: Option<RepoName>,
     /// Model of an agent that names none.
@@ -71,8 +90,23 @@ impl Default for Settings {
             run_budget_usd: Some(Usd::from_dollars(10.0)),
             run_budget_tokens: Some(5_000_000),
             run_max_calls: Some(300),
+            run_max_sessions: None,
+            feature_budget_usd: None,
+            feature_budget_tokens: None,
+            feature_max_calls: None,
+            feature_max_sessions: None,
+            feature_minutes: None,
             day_budget_usd: Some(Usd::from_dollars(50.0)),
             day_budget_tokens: None,
+            day_max_calls: None,
+            day_max_sessions: None,
+            day_minutes: None,
+            overnight: None,
+            overnight_budget_usd: None,
+            overnight_budget_tokens: None,
+            overnight_max_calls: None,
+            overnight_max_sessions: None,
+            overnight_minutes: None,
             default_repo: None,
             default_model: None,
             worktrees: String::new(),
@@ -369,10 +403,48 @@ impl Config {
     pub fn run_caps(&self, tier: Tier) -> Caps {
         let tier_usd = self.routing.budget(tier);
         let usd = self.settings.run_budget_usd.map_or(tier_usd, |cap| cap.min(tier_usd));
-        Caps { usd: Some(usd), tokens: self.settings.run_budget_tokens, calls: self.settings.run_max_calls }
+        Caps {
+            usd: Some(usd),
+            tokens: self.settings.run_budget_tokens,
+            calls: self.settings.run_max_calls,
+            sessions: self.settings.run_max_sessions,
+            // `run_minutes` counts from the last resume and is a brake of its own.
+            minutes: None,
+        }
     }
 
     pub fn day_caps(&self) -> Caps {
-        Caps { usd: self.settings.day_budget_usd, tokens: self.settings.day_budget_tokens, calls: None }
+        let settings = &self.settings;
+        Caps {
+            usd: settings.day_budget_usd,
+            tokens: settings.day_budget_tokens,
+            calls: settings.day_max_calls,
+            sessions: settings.day_max_sessions,
+            minutes: settings.day_minutes,
+        }
+    }
+
+    /// Caps of one night, where there are nights.
+    pub fn night_caps(&self) -> Caps {
+        let settings = &self.settings;
+        Caps {
+            usd: settings.overnight_budget_usd,
+            tokens: settings.overnight_budget_tokens,
+            calls: settings.overnight_max_calls,
+            sessions: settings.overnight_max_sessions,
+            minutes: settings.overnight_minutes,
+        }
+    }
+
+    /// Caps of the whole life of a feature whose note sets none itself.
+    pub fn feature_caps(&self) -> Caps {
+        let settings = &self.settings;
+        Caps {
+            usd: settings.feature_budget_usd,
+            tokens: settings.feature_budget_tokens,
+            calls: settings.feature_max_calls,
+            sessions: settings.feature_max_sessions,
+            minutes: settings.feature_minutes,
+        }
     }
 }

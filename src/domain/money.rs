@@ -4,8 +4,11 @@ use std::fmt;
 use std::iter::Sum;
 use std::ops::{Add, AddAssign, Sub};
 
+use jiff::Timestamp;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+
+use super::Overnight;
 
 /// US dollars, in millionths. Never negative in practice; subtraction saturates at zero.
 #[derive(
@@ -134,13 +137,42 @@ impl Add for Tokens {
     }
 }
 
-/// What was spent: money, tokens, calls.
+/// What was spent: money, tokens, calls, sessions, time.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(default)]
 pub struct Spent {
     pub usd: Usd,
     pub tokens: u64,
     pub calls: u64,
+    /// Steps that an agent began.
+    #[serde(skip_serializing_if = "is_zero")]
+    pub sessions: u64,
+    /// Seconds that steps were at work.
+    #[serde(skip_serializing_if = "is_zero")]
+    pub seconds: u64,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "the form that serde calls")]
+fn is_zero(number: &u64) -> bool {
+    *number == 0
+}
+
+impl Spent {
+    /// One model call.
+    pub fn of_call(usd: Usd, tokens: u64) -> Self {
+        Self { usd, tokens, calls: 1, ..Self::default() }
+    }
+
+    /// The beginning of one agent's work.
+    pub fn of_session() -> Self {
+        Self { sessions: 1, ..Self::default() }
+    }
+
+    /// Time at work.
+    pub fn of_time(from: Timestamp, until: Timestamp) -> Self {
+        let seconds = u64::try_from(until.duration_since(from).as_secs()).unwrap_or(0);
+        Self { seconds, ..Self::default() }
+    }
 }
 
 impl Add for Spent {
@@ -150,6 +182,21 @@ impl Add for Spent {
             usd: self.usd + other.usd,
             tokens: self.tokens.saturating_add(other.tokens),
             calls: self.calls.saturating_add(other.calls),
+            sessions: self.sessions.saturating_add(other.sessions),
+            seconds: self.seconds.saturating_add(other.seconds),
+        }
+    }
+}
+
+impl Sub for Spent {
+    type Output = Self;
+    fn sub(self, other: Self) -> Self {
+        Self {
+            usd: self.usd - other.usd,
+            tokens: self.tokens.saturating_sub(other.tokens),
+            calls: self.calls.saturating_sub(other.calls),
+            sessions: self.sessions.saturating_sub(other.sessions),
+            seconds: self.seconds.saturating_sub(other.seconds),
         }
     }
 }
@@ -173,6 +220,8 @@ pub struct Caps {
     pub usd: Option<Usd>,
     pub tokens: Option<u64>,
     pub calls: Option<u64>,
+    pub sessions: Option<u64>,
+    pub minutes: Option<u64>,
 }
 
 impl Caps {
@@ -188,9 +237,15 @@ impl Caps {
                 spent.tokens, next.tokens
             ));
         }
-        self.calls
-            .filter(|cap| after.calls > *cap)
-            .map(|cap| format!("{} of {cap} model calls made", spent.calls))
+        if let Some(cap) = self.calls.filter(|cap| after.calls > *cap) {
+            return Some(format!("{} of {cap} model calls made", spent.calls));
+        }
+        if let Some(cap) = self.sessions.filter(|cap| after.sessions > *cap) {
+            return Some(format!("{} of {cap} agent sessions begun", spent.sessions));
+        }
+        self.minutes
+            .filter(|cap| after.seconds > cap.saturating_mul(60))
+            .map(|cap| format!("{} of {cap} minutes worked", spent.seconds / 60))
     }
 
     /// Whether `words`, as [`Caps::exceeded_by`] gave them once, speak of one of these limits. When not, the limits were
@@ -199,6 +254,8 @@ impl Caps {
         self.usd.is_some_and(|cap| words.contains(&format!(" of {cap} spent")))
             || self.tokens.is_some_and(|cap| words.contains(&format!(" of {cap} tokens used")))
             || self.calls.is_some_and(|cap| words.contains(&format!(" of {cap} model calls made")))
+            || self.sessions.is_some_and(|cap| words.contains(&format!(" of {cap} agent sessions begun")))
+            || self.minutes.is_some_and(|cap| words.contains(&format!(" of {cap} minutes worked")))
     }
 }
 
@@ -210,6 +267,9 @@ pub struct ScopeCaps {
     pub feature: Caps,
     /// All runs of a day, UTC.
     pub day: Caps,
+    /// All runs of a night, within its hours.
+    pub night: Caps,
+    pub overnight: Option<Overnight>,
 }
 
 /// What counts against each of them: settled calls, and the reservations of open ones.
@@ -218,12 +278,26 @@ pub struct ScopeSpent {
     pub run: Spent,
     pub feature: Spent,
     pub day: Spent,
+    /// Nothing in the daytime.
+    pub night: Spent,
 }
 
 impl ScopeCaps {
+    /// The limits that hold at this moment: those of a night only within its hours.
+    #[must_use]
+    pub fn at(self, now: Timestamp) -> Self {
+        let is_night = self.overnight.is_some_and(|hours| hours.holding(now).is_some());
+        Self { night: if is_night { self.night } else { Caps::default() }, ..self }
+    }
+
     /// Each limit by name with what counts against it, the narrowest first.
-    pub fn against(&self, spent: ScopeSpent) -> [(&'static str, Caps, Spent); 3] {
-        [("run", self.run, spent.run), ("feature", self.feature, spent.feature), ("day", self.day, spent.day)]
+    pub fn against(&self, spent: ScopeSpent) -> [(&'static str, Caps, Spent); 4] {
+        [
+            ("run", self.run, spent.run),
+            ("feature", self.feature, spent.feature),
+            ("night", self.night, spent.night),
+            ("day", self.day, spent.day),
+        ]
     }
 
     /// The first limit that `next` would pass: its name, and [`Caps::exceeded_by`]'s words.
@@ -241,7 +315,7 @@ mod tests {
     #[test]
     fn words_of_a_limit_speak_of_it_until_it_is_changed() {
         let caps = |dollars| Caps { usd: Some(Usd::from_dollars(dollars)), ..Caps::default() };
-        let next = Spent { usd: Usd::from_dollars(3.0), tokens: 10, calls: 1 };
+        let next = Spent::of_call(Usd::from_dollars(3.0), 10);
         let words = caps(2.0).exceeded_by(Spent::default(), next).unwrap();
         assert!(caps(2.0).are_named_in(&words));
         assert!(!caps(5.0).are_named_in(&words) && !caps(12.0).are_named_in(&words));
@@ -260,8 +334,8 @@ mod tests {
     #[test]
     fn a_cap_counts_the_next_call_before_it_is_made() {
         let caps = Caps { usd: Some(Usd::from_dollars(1.0)), ..Caps::default() };
-        let spent = Spent { usd: Usd::from_dollars(0.9), tokens: 10, calls: 1 };
-        let next = |usd| Spent { usd: Usd::from_dollars(usd), tokens: 1, calls: 1 };
+        let spent = Spent::of_call(Usd::from_dollars(0.9), 10);
+        let next = |usd| Spent::of_call(Usd::from_dollars(usd), 1);
         assert_eq!(caps.exceeded_by(spent, next(0.1)), None);
         assert_eq!(
             caps.exceeded_by(spent, next(0.2)).unwrap(),

@@ -204,14 +204,17 @@ impl RunState {
                 // A step that a crash cut off was at work at least until its last record.
                 if let Some(cut_off) = self.tries.last_mut().filter(|step| step.ended.is_none()) {
                     cut_off.ended = Some(before);
+                    self.spent += Spent::of_time(cut_off.started, before);
                 }
+                let session = key.step.role().map(|_| Spent::of_session()).unwrap_or_default();
+                self.spent += session;
                 self.tries.push(StepTry {
                     key: *key,
                     attempt: *attempt,
                     started: record.at,
                     ended: None,
                     result: None,
-                    spent: Spent::default(),
+                    spent: session,
                     first_call: None,
                     starved: false,
                 });
@@ -220,6 +223,9 @@ impl RunState {
                 if let Some(step) =
                     self.tries.iter_mut().rev().find(|step| step.key == *key && step.attempt == *attempt)
                 {
+                    if step.ended.is_none() {
+                        self.spent += Spent::of_time(step.started, record.at);
+                    }
                     step.ended = Some(record.at);
                     step.result = Some(outcome.result.clone());
                 }
@@ -237,7 +243,7 @@ impl RunState {
                     step.starved = failure.is_some();
                 }
                 if self.open_calls.remove(call).is_some() {
-                    let spent = Spent { usd: *cost, tokens: tokens.total(), calls: 1 };
+                    let spent = Spent::of_call(*cost, tokens.total());
                     self.spent += spent;
                     if let Some(step) = self.tries.last_mut() {
                         step.spent += spent;
@@ -349,11 +355,7 @@ impl RunState {
         let since: Spent = cut_off.iter().map(|step| step.spent).sum();
         let first = cut_off.iter().find_map(|step| step.first_call).unwrap_or(u64::MAX);
         let open: Spent = self.open_calls.range(..first).map(|(_, most)| *most).sum();
-        Spent {
-            usd: self.spent.usd - since.usd,
-            tokens: self.spent.tokens.saturating_sub(since.tokens),
-            calls: self.spent.calls.saturating_sub(since.calls),
-        } + open
+        self.spent - since + open
     }
 
     /// The last try, finished or not.

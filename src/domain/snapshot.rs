@@ -77,6 +77,9 @@ pub struct Snapshot {
     pub features: Vec<FeatureView>,
     /// Spent today (UTC) over all runs, reservations included.
     pub spent_today: Spent,
+    /// Spent in the night that it is now, likewise; nothing in the daytime.
+    #[serde(default)]
+    pub spent_tonight: Spent,
     /// Providers and models that are not asked at this moment, as the journals tell.
     #[serde(default)]
     pub unwell: Vec<Unwell>,

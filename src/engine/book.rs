@@ -7,9 +7,9 @@
 use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use jiff::Timestamp;
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
+use jiff::{SignedDuration, Timestamp};
 
 use super::{EngineError, Listener, Said, redact};
 use crate::domain::{
@@ -24,9 +24,13 @@ pub struct RunBook {
     vault: Vault,
     listener: Arc<dyn Listener>,
     runs: Mutex<BTreeMap<RunId, OpenRun>>,
+    clock: Clock,
     /// The last ends of calls of each model, oldest first.
     ends: Mutex<BTreeMap<ModelName, Vec<CallEnd>>>,
 }
+
+/// Where the book has the time from.
+type Clock = Arc<dyn Fn() -> Timestamp + Send + Sync>;
 
 /// Ends of calls that are remembered for each model: more would not change what they say of its provider.
 const MOST_ENDS: usize = 16;
@@ -47,6 +51,15 @@ impl RunBook {
     /// Reads every journal of the vault without changing any. `listener` hears of every record that is appended, when
     /// it is durable.
     pub fn load(vault: &Vault, listener: Arc<dyn Listener>) -> Result<(Self, Vec<Diagnostic>), EngineError> {
+        Self::load_with_clock(vault, listener, Arc::new(Timestamp::now))
+    }
+
+    /// The same with the time from elsewhere, for tests.
+    pub fn load_with_clock(
+        vault: &Vault,
+        listener: Arc<dyn Listener>,
+        clock: Clock,
+    ) -> Result<(Self, Vec<Diagnostic>), EngineError> {
         let mut runs = BTreeMap::new();
         let mut problems = vec![];
         let mut ends = BTreeMap::new();
@@ -54,12 +67,12 @@ impl RunBook {
             let (records, damage) = read_journal(vault, &run)?;
             problems.extend(damage);
             of_calls(&records).into_iter().for_each(|end| remember(&mut ends, end));
-            if let Some(open) = OpenRun::fold(None, records) {
+            if let Some(open) = OpenRun::fold(None, records, clock()) {
                 runs.insert(run, open);
             }
         }
         let book =
-            Self { vault: vault.clone(), listener, runs: Mutex::new(runs), ends: Mutex::new(ends) };
+            Self { vault: vault.clone(), listener, runs: Mutex::new(runs), clock, ends: Mutex::new(ends) };
         Ok((book, problems))
     }
 
@@ -71,11 +84,11 @@ impl RunBook {
         }
         let (mut journal, mut records, _) = Journal::open(&self.vault, run)?;
         if records.is_empty() {
-            let record = journal.append(Timestamp::now(), event)?;
+            let record = journal.append((self.clock)(), event)?;
             self.listener.hear(&Said::Recorded { run: run.clone(), record: Box::new(record.clone()) });
             records.push(record);
         }
-        let open = OpenRun::fold(Some(journal), records);
+        let open = OpenRun::fold(Some(journal), records, (self.clock)());
         runs.insert(run.clone(), open.ok_or_else(|| EngineError::NoSuchRun(run.to_string()))?);
         Ok(())
     }
@@ -92,9 +105,10 @@ impl RunBook {
             Some(journal) => journal,
             closed => closed.insert(Journal::open(&self.vault, run)?.0),
         };
-        let record = journal.append(Timestamp::now(), redact::event(event))?;
+        let record = journal.append((self.clock)(), redact::event(event))?;
         open.state.apply(&record);
         open.days.apply(&record);
+        open.days.forget(record.at);
         if let Event::ModelCallFinished { call, failure, .. } = &record.event
             && let Some(model) = open.asked.remove(call)
         {
@@ -174,6 +188,11 @@ impl RunBook {
         self.lock().values().map(|open| open.days.spent_on(day)).sum()
     }
 
+    /// What all runs spent from a moment of the last day on, open reservations included.
+    pub fn spent_since(&self, begin: Timestamp) -> Spent {
+        self.lock().values().map(|open| open.days.spent_since(begin)).sum()
+    }
+
     /// How the last calls of each model ended.
     pub fn call_ends(&self) -> Vec<CallEnd> {
         self.ends.lock().unwrap_or_else(PoisonError::into_inner).values().flatten().cloned().collect()
@@ -193,17 +212,22 @@ impl RunBook {
         caps: &ScopeCaps,
     ) -> Result<u64, ModelError> {
         let mut runs = self.lock();
-        let today = date_of(Timestamp::now());
-        let spent_today: Spent = runs.values().map(|open| open.days.spent_on(today)).sum();
-        let of_feature: Spent = runs
-            .values()
-            .filter(|open| open.state.id.feature == run.feature)
-            .map(|open| open.state.committed_spend())
-            .sum();
+        let now = (self.clock)();
+        let caps = caps.at(now);
+        let night = caps.overnight.and_then(|hours| hours.holding(now));
+        let of_feature = runs.values().filter(|open| open.state.id.feature == run.feature);
+        let mut spent = ScopeSpent {
+            run: Spent::default(),
+            feature: of_feature.map(|open| open.state.committed_spend()).sum(),
+            day: runs.values().map(|open| open.days.spent_on(date_of(now))).sum(),
+            night: night
+                .map(|(begin, _)| runs.values().map(|open| open.days.spent_since(begin)).sum())
+                .unwrap_or_default(),
+        };
         let open = runs
             .get_mut(run)
             .ok_or_else(|| ModelError::Ledger { detail: format!("run `{run}` is not in the journals") })?;
-        let spent = ScopeSpent { run: open.state.committed_spend(), feature: of_feature, day: spent_today };
+        spent.run = open.state.committed_spend();
         if let Some((scope, over)) = caps.exceeded_by(spent, most) {
             return Err(ModelError::OutOfBudget { detail: format!("{scope}: {over}") });
         }
@@ -226,10 +250,11 @@ pub fn date_of(at: Timestamp) -> Date {
 }
 
 impl OpenRun {
-    fn fold(journal: Option<Journal>, records: Vec<Record>) -> Option<Self> {
+    fn fold(journal: Option<Journal>, records: Vec<Record>, now: Timestamp) -> Option<Self> {
         let state = RunState::fold(&records)?.into();
         let mut days = Days::default();
         records.iter().for_each(|record| days.apply(record));
+        days.forget(now);
         let asked = BTreeMap::new();
         let mut open = Self { journal, records: Some(records), state, days, asked, transcripts: None };
         open.forget_if_ended();
@@ -274,31 +299,68 @@ fn remember(ends: &mut BTreeMap<ModelName, Vec<CallEnd>>, end: CallEnd) {
     }
 }
 
-/// What a run spent by day (UTC). Settled calls count on the day they ended, open ones on the day they were reserved.
+/// What a run spent by day (UTC), and in the last hours one by one. A call counts at the moment that it was reserved, also
+/// when it ends on another day: it was held against that day's cap. A session and a step's time count when it began.
 #[derive(Debug, Default)]
 struct Days {
     settled: BTreeMap<Date, Spent>,
-    open: BTreeMap<u64, (Date, Spent)>,
+    /// Within [`KEPT`], by time.
+    recent: Vec<(Timestamp, Spent)>,
+    open: BTreeMap<u64, (Timestamp, Spent)>,
+    /// When the step at work began, and the last record.
+    step: Option<Timestamp>,
+    last: Timestamp,
 }
+
+/// How long spending is kept one by one: a night is shorter.
+const KEPT: SignedDuration = SignedDuration::from_hours(25);
 
 impl Days {
     fn apply(&mut self, record: &Record) {
+        let last = std::mem::replace(&mut self.last, record.at);
         match &record.event {
             Event::ModelCallStarted { call, reserved, .. } => {
-                self.open.insert(*call, (date_of(record.at), *reserved));
+                self.open.insert(*call, (record.at, *reserved));
             }
             Event::ModelCallFinished { call, tokens, cost, .. } => {
-                self.open.remove(call);
-                let spent = Spent { usd: *cost, tokens: tokens.total(), calls: 1 };
-                *self.settled.entry(date_of(record.at)).or_default() += spent;
+                let at = self.open.remove(call).map_or(record.at, |(at, _)| at);
+                self.spend(at, Spent::of_call(*cost, tokens.total()));
+            }
+            Event::StepStarted { key, .. } => {
+                if let Some(begun) = self.step.replace(record.at) {
+                    self.spend(begun, Spent::of_time(begun, last));
+                }
+                if key.step.role().is_some() {
+                    self.spend(record.at, Spent::of_session());
+                }
+            }
+            Event::StepFinished { .. } => {
+                if let Some(begun) = self.step.take() {
+                    self.spend(begun, Spent::of_time(begun, record.at));
+                }
             }
             _ => {}
         }
     }
 
+    fn spend(&mut self, at: Timestamp, spent: Spent) {
+        *self.settled.entry(date_of(at)).or_default() += spent;
+        self.recent.push((at, spent));
+    }
+
+    fn forget(&mut self, now: Timestamp) {
+        let begin = now.checked_sub(KEPT).unwrap_or(Timestamp::MIN);
+        self.recent.retain(|(at, _)| *at >= begin);
+    }
+
     fn spent_on(&self, day: Date) -> Spent {
-        let reserved = self.open.values().filter(|(at, _)| *at == day).map(|(_, most)| *most).sum();
+        let reserved = self.open.values().filter(|(at, _)| date_of(*at) == day).map(|(_, most)| *most).sum();
         self.settled.get(&day).copied().unwrap_or_default() + reserved
+    }
+
+    fn spent_since(&self, begin: Timestamp) -> Spent {
+        let all = self.recent.iter().chain(self.open.values());
+        all.filter(|(at, _)| *at >= begin).map(|(_, spent)| *spent).sum()
     }
 }
 

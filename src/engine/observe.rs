@@ -156,6 +156,7 @@ impl Observer {
             }
         }
         let unusable_repos = self.unusable(&config, &features);
+        let night = config.settings.overnight.and_then(|hours| hours.holding(now));
         let health = Health::with_clock(Arc::new(move || now));
         health.recall(&config.models, book.call_ends());
         let snapshot = Snapshot {
@@ -163,6 +164,7 @@ impl Observer {
             config,
             features,
             spent_today: book.spent_on(date_of(now)),
+            spent_tonight: night.map(|(begin, _)| book.spent_since(begin)).unwrap_or_default(),
             unwell: health.unwell(),
             no_sandbox: circumstances.no_sandbox.clone(),
             unusable_repos,

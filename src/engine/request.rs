@@ -4,8 +4,8 @@ use super::EngineError;
 use super::observe::{repository_of, worktrees_folder};
 use crate::decide;
 use crate::domain::{
-    AgentConfig, BranchName, Caps, Config, Diagnostic, FeatureBrief, FeatureView, Instruction, ModelConfig,
-    Phase, PhaseRow, RunState, Sections, Spent, StepKey, StepRequest,
+    AgentConfig, BranchName, Config, Diagnostic, FeatureBrief, FeatureView, Instruction, ModelConfig,
+    Phase, PhaseRow, RunState, Sections, StepKey, StepRequest,
 };
 use crate::vault::Vault;
 
@@ -94,13 +94,12 @@ fn with_models(
 }
 
 fn budget_left(config: &Config, view: &FeatureView, run: &RunState, key: StepKey) -> String {
-    let Caps { usd, tokens, calls } = decide::caps_for(config, view, run).run;
-    let Spent { usd: spent_usd, tokens: spent_tokens, calls: spent_calls } =
-        run.committed_before(key);
+    let caps = decide::caps_for(config, view, run).run;
+    let spent = run.committed_before(key);
     let parts = [
-        usd.map(|cap| (cap - spent_usd).to_string()),
-        tokens.map(|cap| format!("{} tokens", cap.saturating_sub(spent_tokens))),
-        calls.map(|cap| format!("{} model calls", cap.saturating_sub(spent_calls))),
+        caps.usd.map(|cap| (cap - spent.usd).to_string()),
+        caps.tokens.map(|cap| format!("{} tokens", cap.saturating_sub(spent.tokens))),
+        caps.calls.map(|cap| format!("{} model calls", cap.saturating_sub(spent.calls))),
     ];
     let left: Vec<String> = parts.into_iter().flatten().collect();
     if left.is_empty() { "no limit is set".to_owned() } else { left.join(", ") }

@@ -15,7 +15,7 @@ const OVERHEAD_REQUEST: u64 = 64;
 pub fn estimate(request: &ChatRequest, config: &ModelConfig) -> Spent {
     let input = input_tokens(request);
     let output = output_limit(request, config);
-    Spent { usd: config.most(input, output), tokens: input.saturating_add(output), calls: 1 }
+    Spent::of_call(config.most(input, output), input.saturating_add(output))
 }
 
 /// An upper guess of the request's tokens.
@@ -97,7 +97,7 @@ mod tests {
         let input = (300 + 600 + 5 + 20 + 30) / 3 + 1 + 4 * 16 + 64;
         assert_eq!(
             estimate(&request, &config),
-            Spent { usd: Usd::from_micros(input * 3 + 15_000), tokens: input + 1000, calls: 1 }
+            Spent::of_call(Usd::from_micros(input * 3 + 15_000), input + 1000)
         );
     }
 }

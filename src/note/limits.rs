@@ -97,7 +97,7 @@ pub(crate) fn settings(settings: &Settings, given: &Given) -> Vec<Breach> {
     limits.within("max_parallel_per_repo", settings.max_parallel_per_repo.into(), 1, 1_000);
     limits.within("max_rounds", settings.max_rounds.into(), 1, 100);
     limits.within("run_minutes", settings.run_minutes, 1, 100_000);
-    limits.money(&["run_budget_usd", "day_budget_usd"]);
+    limits.money(&["run_budget_usd", "day_budget_usd", "feature_budget_usd", "overnight_budget_usd"]);
     limits.breaches
 }
 

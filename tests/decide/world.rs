@@ -46,6 +46,7 @@ impl World {
             config,
             features: vec![note("FR-001", Status::Planned)],
             spent_today: Spent::default(),
+            spent_tonight: Spent::default(),
             unwell: vec![],
             no_sandbox: None,
             unusable_repos: BTreeMap::new(),

@@ -12,7 +12,7 @@ fn assert_never_above(world: &World, run: &str, cap: f64) {
     for event in world.events(run) {
         match event {
             Event::ModelCallStarted { reserved, .. } => assert_eq!(caps.exceeded_by(spent, reserved), None),
-            Event::ModelCallFinished { cost, .. } => spent += Spent { usd: cost, tokens: 0, calls: 1 },
+            Event::ModelCallFinished { cost, .. } => spent += Spent::of_call(cost, 0),
             _ => {}
         }
     }
@@ -110,6 +110,43 @@ fn raising_the_budget_of_the_day_is_enough() {
     world.request(Status::Planned, "FR-001");
     world.work();
     world.set("00_system/Settings.md", "day_budget_usd", PropertyValue::Number(5.0));
+    world.work();
+    assert_eq!(world.status("FR-001"), Status::Review);
+}
+
+#[test]
+fn the_budget_of_a_night_stops_everything_within_its_hours() {
+    let world = World::new(&Talk::greeting());
+    let settings = "00_system/Settings.md";
+    // From midnight to midnight, so that it is always night.
+    world.set(settings, "overnight", PropertyValue::Text("00:00-00:00".into()));
+    world.set(settings, "overnight_budget_usd", PropertyValue::Number(0.02));
+    world.request(Status::Planned, "FR-001");
+    world.work();
+    assert_eq!(world.calls("FR-001/1"), 0);
+    let wait = world.wait("FR-001").unwrap();
+    assert_eq!((wait.on.as_str(), wait.needs_human), ("budget", false));
+    assert!(wait.why.starts_with("tonight's budget is used up until"), "{wait:?}");
+    world.work();
+    assert_eq!(world.steps("FR-001/1"), ["code/1"], "no further attempt is made tonight");
+    world.set(settings, "overnight_budget_usd", PropertyValue::Number(5.0));
+    world.work();
+    assert_eq!(world.status("FR-001"), Status::Review);
+}
+
+#[test]
+fn sessions_are_capped_over_the_life_of_a_feature() {
+    let world = World::new(&Talk::greeting());
+    let settings = "00_system/Settings.md";
+    world.set(settings, "feature_max_sessions", PropertyValue::Integer(1));
+    world.request(Status::Planned, "FR-001");
+    world.work();
+    assert_eq!(world.steps("FR-001/1"), ["code/1", "gates/1"]);
+    assert_eq!(world.waiting_on("FR-001"), "budget");
+    let why = world.block("FR-001", "why");
+    assert!(why.contains("budget of the feature: 1 of 1 agent sessions begun"), "{why}");
+    world.set(settings, "feature_max_sessions", PropertyValue::Integer(2));
+    world.approve("FR-001");
     world.work();
     assert_eq!(world.status("FR-001"), Status::Review);
 }

@@ -1,12 +1,14 @@
-//! No order of calls, crashes, restarts and parallel runs spends more than a cap allows: the journals are real files, the
-//! provider's bill is kept apart from them.
+//! No order of calls, crashes, restarts, moves, parallel runs and changes of day and night spends more than a cap allows:
+//! the journals are real files, the provider's bill is kept apart from them.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
 
 use ado_vault::domain::*;
 use ado_vault::engine::{Quiet, RunBook};
 use ado_vault::models::ModelError;
 use ado_vault::vault::{Vault, init};
+use jiff::{SignedDuration, Timestamp};
 use proptest::prelude::{Strategy, *};
 
 const RUNS: [&str; 4] = ["FR-001/1", "FR-001/2", "FR-002/1", "FR-003/1"];
@@ -19,6 +21,10 @@ enum Step {
     Settle { run: usize },
     /// The process dies, the last line of a journal torn or not, and another begins.
     Crash { torn: Option<usize> },
+    /// A human moves the note away: the run ends, its calls may still be under way.
+    Move { run: usize },
+    /// Time goes by.
+    Wait { minutes: i64 },
 }
 
 fn steps() -> impl Strategy<Value = Vec<Step>> {
@@ -26,6 +32,8 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
         6 => (0..RUNS.len(), 1..40_u64, 0..=100_u64).prop_map(|(run, most, share)| Step::Call { run, most, share }),
         4 => (0..RUNS.len()).prop_map(|run| Step::Settle { run }),
         1 => prop::option::of(0..RUNS.len()).prop_map(|torn| Step::Crash { torn }),
+        1 => (0..RUNS.len()).prop_map(|run| Step::Move { run }),
+        2 => (1..900_i64).prop_map(|minutes| Step::Wait { minutes }),
     ];
     proptest::collection::vec(step, 1..40)
 }
@@ -33,17 +41,26 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
 fn caps() -> impl Strategy<Value = ScopeCaps> {
     let one = || {
         (prop::option::of(20..150_u64), prop::option::of(20..150_u64), prop::option::of(1..8_u64))
-            .prop_map(|(usd, tokens, calls)| Caps { usd: usd.map(Usd::from_micros), tokens, calls })
+            .prop_map(|(usd, tokens, calls)| Caps { usd: usd.map(Usd::from_micros), tokens, calls, ..Caps::default() })
     };
-    (one(), one(), one()).prop_map(|(run, feature, day)| ScopeCaps { run, feature, day })
+    let overnight = prop::option::of(prop::sample::select(vec!["22:00-06:00", "20:30-04:00 +02:00", "01:00-05:00"]));
+    (one(), one(), one(), one(), overnight).prop_map(|(run, feature, day, night, overnight)| ScopeCaps {
+        run,
+        feature,
+        day,
+        night,
+        overnight: overnight.map(|hours| hours.parse().unwrap()),
+    })
 }
 
 struct Office {
     _dir: tempfile::TempDir,
     vault: Vault,
     book: RunBook,
-    /// What the provider charges, whatever became of the answer: run, cost.
-    bill: Vec<(usize, Spent)>,
+    /// Seconds since the beginning.
+    now: Arc<AtomicI64>,
+    /// What the provider charges, whatever became of the answer: run, when it was asked, cost.
+    bill: Vec<(usize, Timestamp, Spent)>,
     /// Calls without an end in the journal.
     open: Vec<(usize, u64, Spent)>,
 }
@@ -52,8 +69,15 @@ fn run_id(run: usize) -> RunId {
     RUNS[run].parse().unwrap()
 }
 
-fn begin(vault: &Vault) -> RunBook {
-    let book = RunBook::load(vault, Arc::new(Quiet)).unwrap().0;
+fn at(seconds: i64) -> Timestamp {
+    let begin: Timestamp = "2026-11-21T17:00:00Z".parse().unwrap();
+    begin.checked_add(SignedDuration::from_secs(seconds)).unwrap()
+}
+
+fn begin(vault: &Vault, now: &Arc<AtomicI64>) -> RunBook {
+    let now = now.clone();
+    let clock = Arc::new(move || at(now.load(Ordering::SeqCst)));
+    let book = RunBook::load_with_clock(vault, Arc::new(Quiet), clock).unwrap().0;
     for run in (0..RUNS.len()).map(run_id) {
         let event = Event::Started {
             repo: "target".parse().unwrap(),
@@ -81,17 +105,18 @@ impl Office {
         let dir = tempfile::tempdir().unwrap();
         init(dir.path()).unwrap();
         let vault = Vault::open(dir.path()).unwrap();
-        Self { book: begin(&vault), vault, bill: vec![], open: vec![], _dir: dir }
+        let now = Arc::default();
+        Self { book: begin(&vault, &now), vault, now, bill: vec![], open: vec![], _dir: dir }
     }
 
     fn perform(&mut self, step: &Step, caps: &ScopeCaps) {
         match *step {
             Step::Call { run, most, share } => {
-                let most = Spent { usd: Usd::from_micros(most), tokens: most, calls: 1 };
+                let most = Spent::of_call(Usd::from_micros(most), most);
                 if let Ok(call) = reserve(&self.book, run, most, caps) {
                     let tokens = most.tokens * share / 100;
-                    let real = Spent { usd: Usd::from_micros(tokens), tokens, calls: 1 };
-                    self.bill.push((run, real));
+                    let real = Spent::of_call(Usd::from_micros(tokens), tokens);
+                    self.bill.push((run, self.now(), real));
                     self.open.push((run, call, real));
                 }
             }
@@ -119,22 +144,43 @@ impl Office {
                     bytes.extend(b"{\"v\":1,\"seq\":99,\"at\":\"20");
                     std::fs::write(&path, bytes).unwrap();
                 }
-                self.book = begin(&self.vault);
+                self.book = begin(&self.vault, &self.now);
+            }
+            Step::Move { run } => {
+                let ended = Event::Ended { result: RunEnd::Stopped, detail: String::new() };
+                self.book.append(&run_id(run), ended).unwrap();
+            }
+            Step::Wait { minutes } => {
+                self.now.fetch_add(minutes * 60, Ordering::SeqCst);
             }
         }
     }
 
-    fn billed(&self, counts: impl Fn(&RunId) -> bool) -> Spent {
-        self.bill.iter().filter(|(run, _)| counts(&run_id(*run))).map(|(_, cost)| *cost).sum()
+    fn now(&self) -> Timestamp {
+        at(self.now.load(Ordering::SeqCst))
     }
 
-    /// The first cap that the bill is above.
+    fn billed(&self, counts: impl Fn(&RunId, Timestamp) -> bool) -> Spent {
+        let counted = self.bill.iter().filter(|(run, at, _)| counts(&run_id(*run), *at));
+        counted.map(|(_, _, cost)| *cost).sum()
+    }
+
+    /// The first cap that the bill is above, of any run, feature, day or night.
     fn overspent(&self, caps: &ScopeCaps) -> Option<String> {
         let above = |caps: &Caps, spent: Spent| caps.exceeded_by(spent, Spent::default());
-        (0..RUNS.len()).map(run_id).find_map(|run| {
-            above(&caps.run, self.billed(|of| *of == run))
-                .or_else(|| above(&caps.feature, self.billed(|of| of.feature == run.feature)))
-                .or_else(|| above(&caps.day, self.billed(|_| true)))
+        let day = |at: Timestamp| at.to_zoned(jiff::tz::TimeZone::UTC).date();
+        let night = |at: Timestamp| caps.overnight.and_then(|hours| hours.holding(at));
+        let of_runs = (0..RUNS.len()).map(run_id).find_map(|run| {
+            above(&caps.run, self.billed(|of, _| *of == run))
+                .or_else(|| above(&caps.feature, self.billed(|of, _| of.feature == run.feature)))
+        });
+        let mut times = self.bill.iter().map(|(_, at, _)| *at);
+        of_runs.or_else(|| {
+            times.find_map(|time| {
+                let tonight = || self.billed(|_, at| night(at) == night(time));
+                above(&caps.day, self.billed(|_, at| day(at) == day(time)))
+                    .or_else(|| night(time).and_then(|_| above(&caps.night, tonight())))
+            })
         })
     }
 }
@@ -155,14 +201,14 @@ proptest! {
 #[test]
 fn runs_side_by_side_share_what_is_left() {
     let office = Office::new();
-    let cap = Caps { usd: Some(Usd::from_micros(1000)), tokens: None, calls: Some(60) };
+    let cap = Caps { usd: Some(Usd::from_micros(1000)), calls: Some(60), ..Caps::default() };
     let caps = ScopeCaps { day: cap, ..ScopeCaps::default() };
     let book = &office.book;
     let reserved: u64 = std::thread::scope(|scope| {
         let workers: Vec<_> = (0..8)
             .map(|worker| {
                 scope.spawn(move || {
-                    let most = Spent { usd: Usd::from_micros(30), tokens: 30, calls: 1 };
+                    let most = Spent::of_call(Usd::from_micros(30), 30);
                     (0..20).filter(|_| reserve(book, worker % RUNS.len(), most, &caps).is_ok()).count() as u64
                 })
             })
@@ -170,4 +216,21 @@ fn runs_side_by_side_share_what_is_left() {
         workers.into_iter().map(|worker| worker.join().unwrap()).sum()
     });
     assert_eq!(reserved, 33, "all that fits, and not one call more");
+}
+
+#[test]
+fn a_call_that_ends_after_midnight_counts_for_the_day_that_it_was_held_against() {
+    let mut office = Office::new();
+    let cap = Caps { usd: Some(Usd::from_micros(100)), ..Caps::default() };
+    let caps = ScopeCaps { day: cap, ..ScopeCaps::default() };
+    let call = |most| Step::Call { run: 0, most, share: 100 };
+    office.perform(&call(100), &caps);
+    office.perform(&Step::Wait { minutes: 8 * 60 }, &caps);
+    office.perform(&call(100), &caps);
+    office.perform(&Step::Settle { run: 0 }, &caps);
+    assert_eq!(office.bill.len(), 2, "a new day has its own cap");
+    let today = office.now().to_zoned(jiff::tz::TimeZone::UTC).date();
+    assert_eq!(office.book.spent_on(today).usd, Usd::from_micros(100));
+    assert_eq!(office.book.spent_on(today.yesterday().unwrap()).usd, Usd::from_micros(100));
+    assert_eq!(office.overspent(&caps), None);
 }
