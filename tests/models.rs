@@ -10,7 +10,8 @@ use std::time::Duration;
 
 use ado_vault::domain::{EditFormat, ModelConfig, ModelName, Tokens, Usd};
 use ado_vault::models::{
-    ChatReply, ChatRequest, Health, Model, ModelError, RecordedModel, Recorder, RetryPolicy, Router, build, chain,
+    ChatReply, ChatRequest, Health, Model, ModelError, RecordedModel, Recorder, RetryPolicy, Router, build,
+    chain,
 };
 use async_trait::async_trait;
 use jiff::{SignedDuration, Timestamp};
@@ -224,7 +225,11 @@ async fn a_used_up_plan_gives_way_to_another_provider_at_once_and_without_anothe
     let answers = Mutex::new([Ok(reply("local")), Ok(reply("local"))].into());
     let chain = Router::new(
         vec![
-            (priced("a"), Arc::new(Scripted { name: name("a"), answers: Mutex::new([spent()].into()) }) as Arc<dyn Model>),
+            (
+                priced("a"),
+                Arc::new(Scripted { name: name("a"), answers: Mutex::new([spent()].into()) })
+                    as Arc<dyn Model>,
+            ),
             (local, Arc::new(Scripted { name: name("local"), answers })),
         ],
         book.clone(),

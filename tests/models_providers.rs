@@ -266,7 +266,8 @@ fn next_turn(first: ToolCall, second: ToolCall) -> ChatRequest {
 
 #[tokio::test]
 async fn anthropic_is_told_to_keep_the_task_and_the_newest_message_for_the_next_turn() {
-    let server = serve(Anthropic, ResponseTemplate::new(200).set_body_json(Anthropic.answer("x", None))).await;
+    let server =
+        serve(Anthropic, ResponseTemplate::new(200).set_body_json(Anthropic.answer("x", None))).await;
     let call = |id: &str| ToolCall { id: id.into(), name: "edit".into(), arguments: json!({}) };
     model(&Anthropic.note(&server.uri())).call(&next_turn(call("one"), call("two"))).await.unwrap();
     let body = sent(&server).await;

@@ -70,7 +70,13 @@ mod tests {
             .iter()
             .map(|text| CriterionEvidence { text: (*text).into(), met: true, evidence: "a test".into() })
             .collect();
-        AgentAnswer::Review(Review { verdict, summary: "s".into(), findings: vec![], criteria, template: false })
+        AgentAnswer::Review(Review {
+            verdict,
+            summary: "s".into(),
+            findings: vec![],
+            criteria,
+            template: false,
+        })
     }
 
     #[test]

@@ -233,7 +233,9 @@ mod tests {
     fn a_conversation_that_begins_anew_holds_the_task_and_what_was_called_each_once() {
         let mut history = history(100_000, 70);
         let told = |request: &ChatRequest| match request.messages.as_slice() {
-            [Message::User { text: task }, Message::User { text }] if task.starts_with("the task") => text.clone(),
+            [Message::User { text: task }, Message::User { text }] if task.starts_with("the task") => {
+                text.clone()
+            }
             other => panic!("{other:?}"),
         };
         let first = told(history.restarted().unwrap());

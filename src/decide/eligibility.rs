@@ -102,7 +102,9 @@ impl<'a> Gatekeeper<'a> {
     }
 
     fn budget(&self, view: &FeatureView) -> Option<Next> {
-        if let Some(why) = spending::used_up(spending::feature_caps(&self.snapshot.config, view), view.spent()) {
+        if let Some(why) =
+            spending::used_up(spending::feature_caps(&self.snapshot.config, view), view.spent())
+        {
             return Some(Next::ask_on(
                 "budget",
                 format!("the budget of this feature is used up: {why}"),

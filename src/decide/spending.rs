@@ -45,8 +45,7 @@ pub(super) fn used_up(caps: Caps, spent: Spent) -> Option<String> {
 
 /// The first limit of the run or its feature that is used up.
 pub(super) fn of_run(snapshot: &Snapshot, view: &FeatureView, run: &RunState) -> Option<String> {
-    let spent =
-        ScopeSpent { run: run.committed_spend(), feature: view.spent(), ..ScopeSpent::default() };
+    let spent = ScopeSpent { run: run.committed_spend(), feature: view.spent(), ..ScopeSpent::default() };
     caps_for(&snapshot.config, view, run)
         .against(spent)
         .into_iter()

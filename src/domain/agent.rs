@@ -210,7 +210,8 @@ impl ModelConfig {
 
     /// The most that so many tokens can cost, whatever of them meets a cache.
     pub fn most(&self, input: u64, output: u64) -> Usd {
-        let dearest = self.price_input.max(self.cache_write_price()).max(self.price_cached.unwrap_or_default());
+        let dearest =
+            self.price_input.max(self.cache_write_price()).max(self.price_cached.unwrap_or_default());
         Usd::of_tokens(input, dearest) + Usd::of_tokens(output, self.price_output)
     }
 
@@ -243,7 +244,8 @@ mod tests {
     #[test]
     fn tokens_that_are_put_into_a_cache_cost_what_the_provider_takes_for_it() {
         let model = |json: &str| -> ModelConfig { serde_json::from_str(json).unwrap() };
-        let tokens = Tokens { input: 1_000_000, cached: 400_000, cache_written: 200_000, ..Tokens::default() };
+        let tokens =
+            Tokens { input: 1_000_000, cached: 400_000, cache_written: 200_000, ..Tokens::default() };
         let anthropic = r#"{"provider":"anthropic","model":"m","price_input":4.0,"price_cached":0.4}"#;
         assert_eq!(model(anthropic).cost(tokens), Usd::from_dollars(1.6 + 0.16 + 1.0));
         assert_eq!(model(anthropic).most(1_000_000, 0), Usd::from_dollars(5.0));

@@ -7,8 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     AgentConfig, AgentName, Caps, Diagnostic, ForgeSettings, HostRule, ModelConfig, ModelName, Overnight,
-    RepoName,
-    Role, Routing, SecretWaiver, Tier, Usd,
+    RepoName, Role, Routing, SecretWaiver, Tier, Usd,
 };
 
 /// Front matter of `00_system/Settings.md`.

@@ -5,8 +5,8 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::{
-    AgentName, BranchName, CallFailure, ContentHash, GitId, ModelName, PullRequestRef, RepoName, RunId, Spent, Status,
-    Step, StepKey, StepOutcome, Tokens, Triage, Usd,
+    AgentName, BranchName, CallFailure, ContentHash, GitId, ModelName, PullRequestRef, RepoName, RunId,
+    Spent, Status, Step, StepKey, StepOutcome, Tokens, Triage, Usd,
 };
 
 /// Version of the journal's format, the `v` of each line.

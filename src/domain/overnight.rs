@@ -57,7 +57,9 @@ impl FromStr for Overnight {
                 offset: Offset::from_seconds(seconds).ok().filter(|_| seconds.abs() <= 14 * 3600)?,
             })
         };
-        read().ok_or_else(|| format!("`{text}` names no hours; write them as `22:00-06:00` or `22:00-06:00 +02:00`"))
+        read().ok_or_else(|| {
+            format!("`{text}` names no hours; write them as `22:00-06:00` or `22:00-06:00 +02:00`")
+        })
     }
 }
 
@@ -126,7 +128,9 @@ mod tests {
         for text in ["22:00-06:00", "23:30-07:15 +05:30", "22:00-06:00 -08:00"] {
             assert_eq!(text.parse::<Overnight>().unwrap().to_string(), text);
         }
-        for text in ["", "22-6", "25:00-06:00", "22:00", "22:00-06:00 CET", "22:00-06:00 +99:00", "22:00–06:00"] {
+        for text in
+            ["", "22-6", "25:00-06:00", "22:00", "22:00-06:00 CET", "22:00-06:00 +99:00", "22:00–06:00"]
+        {
             assert!(text.parse::<Overnight>().is_err(), "{text}");
         }
     }

@@ -33,7 +33,9 @@ impl StepTry {
     pub fn is_cut_off(&self) -> bool {
         match &self.result {
             None
-            | Some(StepResult::Cancelled | StepResult::Parked { .. } | StepResult::OutOfBudget { .. }) => true,
+            | Some(StepResult::Cancelled | StepResult::Parked { .. } | StepResult::OutOfBudget { .. }) => {
+                true
+            }
             Some(StepResult::Failed { .. }) => self.starved,
             Some(_) => false,
         }

@@ -6,8 +6,8 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::{
-    Config, Feature, FeatureId, MachineName, PullRequestView, RunId, RunState, Shared, Spent, Status, StepKey,
-    Unwell,
+    Config, Feature, FeatureId, MachineName, PullRequestView, RunId, RunState, Shared, Spent, Status,
+    StepKey, Unwell,
 };
 
 /// A feature as the last commit of the vault has it: what a human's change is compared with.

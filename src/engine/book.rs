@@ -13,8 +13,8 @@ use jiff::{SignedDuration, Timestamp};
 
 use super::{EngineError, Listener, Said, redact};
 use crate::domain::{
-    AgentName, CallEnd, Diagnostic, Event, FeatureId, ModelName, NotePath, Record, RunId, RunState, ScopeCaps,
-    ScopeSpent, Shared, Spent, StepKey,
+    AgentName, CallEnd, Diagnostic, Event, FeatureId, ModelName, NotePath, Record, RunId, RunState,
+    ScopeCaps, ScopeSpent, Shared, Spent, StepKey,
 };
 use crate::models::ModelError;
 use crate::vault::{Journal, Vault, all_runs, read_journal};

@@ -45,7 +45,10 @@ pub enum Met {
     Nothing,
     Same(Turn),
     /// This call came next, and its request was another one.
-    Other { call: u64, why: String },
+    Other {
+        call: u64,
+        why: String,
+    },
 }
 
 #[derive(Deserialize)]
@@ -61,7 +64,9 @@ impl Earlier {
         let first = run.cut_off(key).iter().find_map(|step| step.first_call);
         let Some(first) = first else { return Self::default() };
         let answered = records.iter().filter_map(|record| match &record.event {
-            Event::ModelCallFinished { call, transcript: Some(file), failure: None, .. } if *call >= first => {
+            Event::ModelCallFinished { call, transcript: Some(file), failure: None, .. }
+                if *call >= first =>
+            {
                 Some((*call, file))
             }
             _ => None,
@@ -178,8 +183,7 @@ mod tests {
     #[test]
     fn the_same_requests_are_answered_from_memory_in_their_order() {
         let (first, second) = (request(&[]), request(&[("run", RUN)]));
-        let earlier =
-            Earlier::from_turns(vec![remembered(4, &first, "one"), remembered(5, &second, "two")]);
+        let earlier = Earlier::from_turns(vec![remembered(4, &first, "one"), remembered(5, &second, "two")]);
         assert_eq!(said(earlier.meet(first.clone())), "call 4: one");
         assert_eq!(said(earlier.meet(request(&[("run", AGAIN)]))), "call 5: two", "but for the time it took");
         assert_eq!(said(earlier.meet(request(&[("run", AGAIN), ("read", "x")]))), "nothing");
@@ -207,7 +211,8 @@ mod tests {
     #[test]
     fn a_second_cut_off_try_that_went_another_way_is_followed() {
         let (first, run, other) = (request(&[]), request(&[("run", RUN)]), request(&[("run", OTHER)]));
-        let turns = vec![remembered(4, &first, "one"), remembered(5, &run, "two"), remembered(6, &other, "three")];
+        let turns =
+            vec![remembered(4, &first, "one"), remembered(5, &run, "two"), remembered(6, &other, "three")];
         let earlier = Earlier::from_turns(turns);
         assert_eq!(said(earlier.meet(first.clone())), "call 4: one");
         assert_eq!(said(earlier.meet(other.clone())), "call 6: three");
@@ -216,11 +221,14 @@ mod tests {
 
     #[test]
     fn answers_that_are_not_whole_any_more_are_not_remembered() {
-        let transcript = |reply: Value| json!({"model": "m", "request": request(&[]), "reply": reply}).to_string();
+        let transcript =
+            |reply: Value| json!({"model": "m", "request": request(&[]), "reply": reply}).to_string();
         let reply = |text: &str| json!({"text": text, "tokens": {}, "ended": "stop"});
         assert!(turn(1, &transcript(reply("fine"))).is_some());
         assert!(turn(1, &transcript(reply("key [redacted: held]"))).is_none());
-        assert!(turn(1, &json!({"model": "m", "request": request(&[]), "error": "503"}).to_string()).is_none());
+        assert!(
+            turn(1, &json!({"model": "m", "request": request(&[]), "error": "503"}).to_string()).is_none()
+        );
         assert!(turn(1, "{\"model\":").is_none());
     }
 }

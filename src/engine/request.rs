@@ -4,8 +4,8 @@ use super::EngineError;
 use super::observe::{repository_of, worktrees_folder};
 use crate::decide;
 use crate::domain::{
-    AgentConfig, BranchName, Config, Diagnostic, FeatureBrief, FeatureView, Instruction, ModelConfig,
-    Phase, PhaseRow, RunState, Sections, StepKey, StepRequest,
+    AgentConfig, BranchName, Config, Diagnostic, FeatureBrief, FeatureView, Instruction, ModelConfig, Phase,
+    PhaseRow, RunState, Sections, StepKey, StepRequest,
 };
 use crate::vault::Vault;
 

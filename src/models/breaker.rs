@@ -69,7 +69,9 @@ impl Breaker {
         match (failure.until, kind) {
             (Some(until), _) => Self::Open { until, times, kind },
             (None, FailureKind::Exhausted) => Self::Open { until: after(now, EXHAUSTED), times, kind },
-            (None, _) if failures >= MOST_FAILURES => Self::Open { until: after(now, pause(times)), times, kind },
+            (None, _) if failures >= MOST_FAILURES => {
+                Self::Open { until: after(now, pause(times)), times, kind }
+            }
             (None, _) => Self::Closed { failures },
         }
     }

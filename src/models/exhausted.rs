@@ -56,7 +56,8 @@ fn named(body: &Value, now: Timestamp) -> Option<Timestamp> {
 fn date_in(lower: &str) -> Option<Timestamp> {
     let (_, rest) = lower.split_once("regain access on ")?;
     let date: Date = rest.get(..10)?.parse().ok()?;
-    let time: Option<Time> = rest.get(10..).and_then(|rest| rest.strip_prefix(" at ")?.get(..5)?.parse().ok());
+    let time: Option<Time> =
+        rest.get(10..).and_then(|rest| rest.strip_prefix(" at ")?.get(..5)?.parse().ok());
     let at = date.to_datetime(time.unwrap_or(Time::midnight())).to_zoned(TimeZone::UTC).ok()?;
     Some(at.timestamp())
 }
@@ -90,9 +91,7 @@ mod tests {
         let now: Timestamp = "2026-11-21T18:00:00Z".parse().unwrap();
         let openai = json!({"error": {"message": "You exceeded your current quota, please check your plan and billing details.",
             "type": "insufficient_quota", "param": null, "code": "insufficient_quota"}});
-        let plan = |name: &str, value: i64| {
-            json!({"error": {"type": "usage_limit_reached", "message": "The usage limit has been reached", name: value}})
-        };
+        let plan = |name: &str, value: i64| json!({"error": {"type": "usage_limit_reached", "message": "The usage limit has been reached", name: value}});
         let credit = json!({"type": "error", "error": {"type": "invalid_request_error",
             "message": "Your credit balance is too low to access the Anthropic API."}});
         let monthly = json!({"type": "error", "error": {"type": "rate_limit_error", "message": "spend cap",

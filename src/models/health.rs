@@ -206,7 +206,10 @@ mod tests {
         let fresh = health(20);
         fresh.recall(&models, vec![end(3, down), end(1, down), end(2, down), end(0, None)]);
         let unwell = fresh.unwell();
-        assert_eq!((unwell[0].what.as_str(), unwell[0].until), ("openai-compatible at localhost:8000", at(33)));
+        assert_eq!(
+            (unwell[0].what.as_str(), unwell[0].until),
+            ("openai-compatible at localhost:8000", at(33))
+        );
         let later = health(34);
         later.recall(&models, vec![end(1, down), end(2, down), end(3, down)]);
         assert_eq!(later.unwell(), []);

@@ -199,7 +199,8 @@ fn tokens(usage: &wire::Usage) -> Tokens {
     let cached = count(usage.prompt_tokens_details.as_ref().and_then(|details| details.cached_tokens));
     let reasoning =
         count(usage.completion_tokens_details.as_ref().and_then(|details| details.reasoning_tokens));
-    let written = count(usage.prompt_tokens_details.as_ref().and_then(|details| details.cache_creation_tokens));
+    let written =
+        count(usage.prompt_tokens_details.as_ref().and_then(|details| details.cache_creation_tokens));
     let output = count(usage.completion_tokens).max(reasoning);
     let cached = cached.min(input);
     Tokens { input, cached, cache_written: written.min(input - cached), output, reasoning }

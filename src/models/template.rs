@@ -98,7 +98,9 @@ mod tests {
         let request = ChatRequest {
             context: CallContext { key: StepKey::new(step, 1), agent: "a".parse().unwrap(), turn: 1 },
             system: String::new(),
-            messages: vec![Message::User { text: "Do:\n- [ ] it greets\n- [x] done\n- [ ] it greets\n".into() }],
+            messages: vec![Message::User {
+                text: "Do:\n- [ ] it greets\n- [x] done\n- [ ] it greets\n".into(),
+            }],
             tools: vec![],
             temperature: None,
             max_output_tokens: 10,
@@ -113,7 +115,8 @@ mod tests {
         let plan: crate::domain::WorkPlan = serde_json::from_value(asked(Step::Plan).await.unwrap()).unwrap();
         assert!(plan.summary.starts_with("This is a template"), "{plan:?}");
         assert_eq!(plan.steps.iter().filter(|step| *step == "Meet: it greets").count(), 1);
-        let review: crate::domain::Review = serde_json::from_value(asked(Step::Review).await.unwrap()).unwrap();
+        let review: crate::domain::Review =
+            serde_json::from_value(asked(Step::Review).await.unwrap()).unwrap();
         assert!(!review.approves() && review.template && review.summary.contains("A person must look"));
         for step in [Step::Code, Step::Test, Step::Specify] {
             assert!(asked(step).await.unwrap_err().contains("needs a model"), "{step}");

@@ -4,7 +4,9 @@ use std::collections::HashMap;
 
 use serde::Serialize;
 
-use crate::domain::{Diagnostic, FeatureId, FeatureView, NotePath, Plan, Snapshot, Spent, Status, Unwell, Usd, Wait};
+use crate::domain::{
+    Diagnostic, FeatureId, FeatureView, NotePath, Plan, Snapshot, Spent, Status, Unwell, Usd, Wait,
+};
 use crate::note;
 
 /// The state of the vault at a glance.

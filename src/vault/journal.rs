@@ -130,7 +130,9 @@ pub fn read_transcript(vault: &Vault, run: &RunId, file: &str) -> Result<String,
     let absolute = vault.absolute(&path)?;
     let failed = |source| VaultError::io("read", &absolute, source);
     let mut text = String::new();
-    fs::File::open(&absolute).and_then(|file| file.take(LONGEST_TRANSCRIPT).read_to_string(&mut text)).map_err(failed)?;
+    fs::File::open(&absolute)
+        .and_then(|file| file.take(LONGEST_TRANSCRIPT).read_to_string(&mut text))
+        .map_err(failed)?;
     Ok(text)
 }
 

@@ -366,7 +366,9 @@ pub(crate) fn finding(severity: Severity, message: &str) -> Finding {
 
 pub(crate) fn reviewed(findings: Vec<Finding>) -> StepResult {
     let verdict = if findings.is_empty() { Verdict::Approve } else { Verdict::RequestChanges };
-    StepResult::Reviewed { review: Review { verdict, summary: String::new(), findings, criteria: vec![], template: false } }
+    StepResult::Reviewed {
+        review: Review { verdict, summary: String::new(), findings, criteria: vec![], template: false },
+    }
 }
 
 pub(crate) fn instruction(effect: &Effect) -> &Instruction {

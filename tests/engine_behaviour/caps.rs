@@ -40,10 +40,12 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
 
 fn caps() -> impl Strategy<Value = ScopeCaps> {
     let one = || {
-        (prop::option::of(20..150_u64), prop::option::of(20..150_u64), prop::option::of(1..8_u64))
-            .prop_map(|(usd, tokens, calls)| Caps { usd: usd.map(Usd::from_micros), tokens, calls, ..Caps::default() })
+        (prop::option::of(20..150_u64), prop::option::of(20..150_u64), prop::option::of(1..8_u64)).prop_map(
+            |(usd, tokens, calls)| Caps { usd: usd.map(Usd::from_micros), tokens, calls, ..Caps::default() },
+        )
     };
-    let overnight = prop::option::of(prop::sample::select(vec!["22:00-06:00", "20:30-04:00 +02:00", "01:00-05:00"]));
+    let overnight =
+        prop::option::of(prop::sample::select(vec!["22:00-06:00", "20:30-04:00 +02:00", "01:00-05:00"]));
     (one(), one(), one(), one(), overnight).prop_map(|(run, feature, day, night, overnight)| ScopeCaps {
         run,
         feature,

@@ -135,7 +135,11 @@ fn killed_at(word: &str, count: usize) {
         }
     }
     assert_eq!(kills, 1, "the kill at {word} {count} did not happen");
-    assert_eq!(scripted.wrong(), (turns().len(), vec![]), "killed at {word} {count}: every answer is paid once");
+    assert_eq!(
+        scripted.wrong(),
+        (turns().len(), vec![]),
+        "killed at {word} {count}: every answer is paid once"
+    );
     let ending = Ending::of(&world);
     assert_eq!((ending.status, ending.ended), (Some(Status::Done), Some(RunEnd::Merged)), "{}", ending.note);
     assert_eq!(git(&world.origin_root(), &["show", "main:tally.sh"]), tally::RIGHT.trim_end());
