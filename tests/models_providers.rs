@@ -331,7 +331,7 @@ async fn broken_answers_are_failures_and_never_replies() {
         assert!(matches!(other, ModelError::Rejected { .. }), "{dialect:?}: {other}");
         let wrapped = json!({"error": {"code": 503, "message": "overloaded"}});
         let error = fails(dialect, ResponseTemplate::new(200).set_body_json(wrapped)).await;
-        assert!(matches!(error, ModelError::Unreachable { .. }), "{dialect:?}: {error}");
+        assert!(matches!(error, ModelError::Overloaded { .. }), "{dialect:?}: {error}");
         let elsewhere = ResponseTemplate::new(307).insert_header("location", "http://127.0.0.1:1/");
         let error = fails(dialect, elsewhere).await;
         assert!(error.to_string().contains("redirects are not followed"), "{dialect:?}: {error}");
