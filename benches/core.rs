@@ -265,7 +265,7 @@ fn at_work(notes: usize) -> Snapshot {
                 from: Some(Status::Planned),
                 run,
             };
-            let record = Record { v: 1, seq: 1, at: Timestamp::UNIX_EPOCH, event };
+            let record = Record { v: 1, seq: 1, at: Timestamp::UNIX_EPOCH, prev: None, event };
             view.runs.extend(RunState::fold(&[record]).map(Into::into));
         }
     }

@@ -201,5 +201,6 @@ fn finished(call: u64) -> Event {
         ended: "stop".into(),
         transcript: None,
         failure: None,
+        transcript_hash: None,
     }
 }

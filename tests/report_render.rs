@@ -15,6 +15,7 @@ fn journal(events: Vec<Event>) -> Vec<Record> {
         v: JOURNAL_VERSION,
         seq: index as u64 + 1,
         at: at(index as i64 * 10),
+        prev: None,
         event,
     };
     events.into_iter().enumerate().map(record).collect()
@@ -160,6 +161,7 @@ fn story(text: &str) -> Vec<Record> {
             ended: "stop".into(),
             transcript: None,
             failure: None,
+            transcript_hash: None,
         },
         Event::StepFinished {
             key: StepKey::new(Step::Plan, 1),

@@ -10,7 +10,7 @@ use super::{
 };
 
 /// Version of the journal's format, the `v` of each line.
-pub const JOURNAL_VERSION: u32 = 1;
+pub const JOURNAL_VERSION: u32 = 2;
 
 /// One line of `journal.jsonl`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -19,6 +19,10 @@ pub struct Record {
     /// Counts from 1 without gaps.
     pub seq: u64,
     pub at: Timestamp,
+    /// SHA-256 of the line before this one, with its line feed. Of the first line: of the last line of the run before, or
+    /// of the run's name. Missing in version 1; on the first line after such lines it is the hash of all of them.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub prev: Option<ContentHash>,
     pub event: Event,
 }
 
@@ -79,6 +83,9 @@ pub enum Event {
         /// What a failure says about later calls; missing where there was none, and in older journals.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         failure: Option<CallFailure>,
+        /// Of that file's bytes.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        transcript_hash: Option<ContentHash>,
     },
     /// A turn of a conversation that was cut off came up again. `used`: its answer was taken from the transcript and not
     /// paid again; otherwise the model was asked anew from there on, and `why` says what was different.

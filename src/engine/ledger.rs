@@ -8,7 +8,7 @@ use async_trait::async_trait;
 use super::earlier::{Earlier, Met};
 use super::{RunBook, redact};
 use crate::agents::{ToolRecord, ToolRecorder};
-use crate::domain::{Event, ModelName, RunId, ScopeCaps, Spent, StepKey};
+use crate::domain::{ContentHash, Event, ModelName, RunId, ScopeCaps, Spent, StepKey};
 use crate::models::{CallContext, CallId, ChatReply, ChatRequest, Ledger, ModelError, Settlement};
 use crate::sandbox::Refusal;
 use crate::vault::{Vault, write_transcript};
@@ -50,17 +50,18 @@ impl Ledger for RunLedger {
     async fn settle(&self, call: CallId, settlement: Settlement) -> Result<(), ModelError> {
         let failed = |error: String| ModelError::Ledger { detail: error };
         self.room().await;
-        let transcript = match &settlement.transcript {
+        let (transcript, transcript_hash) = match &settlement.transcript {
             Some(value) => {
                 let value = redact::value(value.clone());
                 let name = format!("call-{:04}", call.0);
-                let path = write_transcript(&self.vault, &self.run, &name, &format!("{value}\n"))
+                let text = format!("{value}\n");
+                let path = write_transcript(&self.vault, &self.run, &name, &text)
                     .map_err(|error| failed(error.to_string()))?;
                 let file = path.file_name().to_owned();
                 self.book.transcript_written(&self.run, path);
-                Some(file)
+                (Some(file), Some(ContentHash::of(&text)))
             }
-            None => None,
+            None => (None, None),
         };
         let event = Event::ModelCallFinished {
             call: call.0,
@@ -70,6 +71,7 @@ impl Ledger for RunLedger {
             ended: settlement.ended,
             transcript,
             failure: settlement.failure,
+            transcript_hash,
         };
         self.book.append(&self.run, event).map_err(|error| failed(error.to_string()))
     }

@@ -1,4 +1,5 @@
-//! A run's journal: an append-only file of one JSON record a line, synced at every append, and the transcripts beside it.
+//! A run's journal: an append-only file of one JSON record a line, each with the hash of the one before, synced at every
+//! append; and the transcripts beside it.
 //!
 //! Does not fold records into a state and does not know what an event means.
 
@@ -8,11 +9,12 @@ use std::path::{Path, PathBuf};
 
 use jiff::Timestamp;
 
+use super::chain;
 use super::place;
 use super::root::is_absent;
 use super::seam::change;
 use super::{Vault, VaultError};
-use crate::domain::{Diagnostic, Event, FeatureId, JOURNAL_VERSION, NotePath, Record, RunId};
+use crate::domain::{ContentHash, Diagnostic, Event, FeatureId, JOURNAL_VERSION, NotePath, Record, RunId};
 
 /// An open journal. One process has a run's journal open at a time (the engine's lock sees to that).
 #[derive(Debug)]
@@ -23,6 +25,8 @@ pub struct Journal {
     next: u64,
     /// Bytes that are whole records; an append that fails is cut back to here.
     end: u64,
+    /// What the next line follows on.
+    link: ContentHash,
 }
 
 impl Journal {
@@ -33,7 +37,13 @@ impl Journal {
     pub fn open(vault: &Vault, run: &RunId) -> Result<(Self, Vec<Record>, Vec<Diagnostic>), VaultError> {
         let path = journal_path(vault, run)?;
         let absolute = vault.absolute(&path)?;
-        let (records, end, problems) = load(&path, &absolute)?;
+        let bytes = bytes_at(&absolute)?.unwrap_or_default();
+        let (records, end, problems) = records_in(&path, &bytes)?;
+        let link = match chain::link_after(&bytes[..end]) {
+            Some(link) => link,
+            None => first_link(vault, run)?,
+        };
+        let end = end as u64;
         place::make_parents(&absolute)?;
         let failed = |source| VaultError::io("open", &absolute, source);
         let file = OpenOptions::new().append(true).create(true).open(&absolute).map_err(failed)?;
@@ -42,12 +52,12 @@ impl Journal {
         }
         place::sync_folder(&absolute)?;
         let next = records.last().map_or(1, |record| record.seq + 1);
-        Ok((Self { path, absolute, file, next, end }, records, problems))
+        Ok((Self { path, absolute, file, next, end, link }, records, problems))
     }
 
     /// Appends one record and returns when it is on disk.
     pub fn append(&mut self, at: Timestamp, event: Event) -> Result<Record, VaultError> {
-        let record = Record { v: JOURNAL_VERSION, seq: self.next, at, event };
+        let record = Record { v: JOURNAL_VERSION, seq: self.next, at, prev: Some(self.link.clone()), event };
         let mut line = serde_json::to_vec(&record).map_err(|source| VaultError::BadJournal {
             path: self.path.to_string(),
             line: usize::try_from(self.next).unwrap_or(usize::MAX),
@@ -62,6 +72,7 @@ impl Journal {
         }
         self.next += 1;
         self.end += line.len() as u64;
+        self.link = ContentHash::of(&line);
         Ok(record)
     }
 
@@ -75,7 +86,7 @@ impl Journal {
 pub fn read_journal(vault: &Vault, run: &RunId) -> Result<(Vec<Record>, Vec<Diagnostic>), VaultError> {
     let path = journal_path(vault, run)?;
     let absolute = vault.absolute(&path)?;
-    let (records, _, problems) = load(&path, &absolute)?;
+    let (records, _, problems) = records_in(&path, &bytes_at(&absolute)?.unwrap_or_default())?;
     Ok((records, problems))
 }
 
@@ -136,17 +147,33 @@ pub fn read_transcript(vault: &Vault, run: &RunId, file: &str) -> Result<String,
     Ok(text)
 }
 
-fn journal_path(vault: &Vault, run: &RunId) -> Result<NotePath, VaultError> {
+pub(super) fn journal_path(vault: &Vault, run: &RunId) -> Result<NotePath, VaultError> {
     Ok(NotePath::new(format!("{}/{run}/journal.jsonl", vault.folders()?.runs()))?)
 }
 
-/// Records, the bytes that hold them, and what was wrong with the rest.
-fn load(path: &NotePath, absolute: &Path) -> Result<(Vec<Record>, u64, Vec<Diagnostic>), VaultError> {
-    let bytes = match fs::read(absolute) {
-        Ok(bytes) => bytes,
-        Err(error) if is_absent(&error) => Vec::new(),
-        Err(source) => return Err(VaultError::io("read", absolute, source)),
-    };
+/// The bytes of a file; `None` when there is none.
+pub(super) fn bytes_at(absolute: &Path) -> Result<Option<Vec<u8>>, VaultError> {
+    match fs::read(absolute) {
+        Ok(bytes) => Ok(Some(bytes)),
+        Err(error) if is_absent(&error) => Ok(None),
+        Err(source) => Err(VaultError::io("read", absolute, source)),
+    }
+}
+
+/// What the first line of a run follows on: the end of the run before, as far as there is one.
+fn first_link(vault: &Vault, run: &RunId) -> Result<ContentHash, VaultError> {
+    for number in runs_of(vault, &run.feature)?.into_iter().rev().filter(|number| *number < run.number) {
+        let before = RunId { feature: run.feature.clone(), number };
+        let journal = bytes_at(&vault.absolute(&journal_path(vault, &before)?)?)?;
+        if let Some(link) = journal.and_then(|journal| chain::link_after(&journal)) {
+            return Ok(link);
+        }
+    }
+    Ok(chain::beginning(run))
+}
+
+/// Records, how many bytes hold them, and what was wrong with the rest.
+fn records_in(path: &NotePath, bytes: &[u8]) -> Result<(Vec<Record>, usize, Vec<Diagnostic>), VaultError> {
     let mut records: Vec<Record> = Vec::new();
     let mut problems = Vec::new();
     let mut end = 0;
@@ -187,7 +214,7 @@ fn load(path: &NotePath, absolute: &Path) -> Result<(Vec<Record>, u64, Vec<Diagn
             .in_note(path),
         );
     }
-    Ok((records, end as u64, problems))
+    Ok((records, end, problems))
 }
 
 fn names(folder: &Path) -> Result<Vec<String>, VaultError> {

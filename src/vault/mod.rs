@@ -3,6 +3,7 @@
 //! Knows files, folders, locks and commits. Does not know what a feature's status should be, when to act, or what an
 //! agent is: it reads and writes what it is told, without losing a byte that a human wrote.
 
+mod chain;
 mod error;
 mod file;
 mod folders;
@@ -24,14 +25,15 @@ mod store;
 mod swap;
 mod template;
 mod temporary;
+mod verify;
 mod walk;
 mod watch;
 
 pub use error::{StoreError, VaultError};
 pub use folders::Folders;
 pub use history::{
-    Claimed, CommitMessage, CommittedFeatures, CommittedTexts, History, Intended, OwnTexts, Pulled, Pushed,
-    TextId, machine,
+    Claimed, CommitAbout, CommitMessage, CommittedFeatures, CommittedTexts, History, Intended, OwnTexts,
+    Pulled, Pushed, TextId, machine,
 };
 pub use journal::{Journal, all_runs, read_journal, read_transcript, runs_of, write_transcript};
 pub use kept::{Sweeper, sweep_kept};
@@ -47,4 +49,5 @@ pub use store::{Created, Edited, create, edit, write_projection};
 pub use swap::Way;
 pub use template::{InitReport, RepositoryState, init};
 pub use temporary::sweep_temporaries;
+pub use verify::{Verified, VerifiedRun, verify_journals};
 pub use watch::{Look, Watch};

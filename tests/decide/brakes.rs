@@ -196,7 +196,7 @@ fn a_step_may_take_what_is_left_of_the_runs_time() {
     let at = |minutes: i64| -> Record {
         let at = run.last.saturating_add(jiff::SignedDuration::from_mins(minutes)).unwrap();
         let event = Event::StepStarted { key: StepKey::new(Step::Code, 1), attempt: 1 };
-        Record { v: 1, seq: 99, at, event }
+        Record { v: 1, seq: 99, at, prev: None, event }
     };
     let said = |minutes| Record {
         event: Event::Moved { from: Status::Planned, to: Status::InProgress },

@@ -99,7 +99,7 @@ fn run(id: FeatureId, events: Vec<Event>) -> RunState {
         .zip(1_u64..)
         .map(|(event, seq)| {
             let at = at.saturating_add(SignedDuration::from_secs(seq as i64 * 60)).unwrap();
-            Record { v: JOURNAL_VERSION, seq, at, event }
+            Record { v: JOURNAL_VERSION, seq, at, prev: None, event }
         })
         .collect();
     RunState::fold(&records).unwrap()

@@ -108,7 +108,7 @@ impl World {
         self.snapshot.now = self.snapshot.now.saturating_add(SignedDuration::from_secs(1)).unwrap();
         let records = self.records.entry(run.clone()).or_default();
         let seq = records.len() as u64 + 1;
-        records.push(Record { v: JOURNAL_VERSION, seq, at: self.snapshot.now, event });
+        records.push(Record { v: JOURNAL_VERSION, seq, at: self.snapshot.now, prev: None, event });
         self.snapshot.features[0].runs =
             self.records.values().map(|records| RunState::fold(records).unwrap().into()).collect();
     }

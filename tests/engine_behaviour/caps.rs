@@ -134,6 +134,7 @@ impl Office {
                     ended: "stop".into(),
                     transcript: None,
                     failure: None,
+                    transcript_hash: None,
                 };
                 self.book.append(&run_id(run), event).unwrap();
             }

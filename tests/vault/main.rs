@@ -1,5 +1,6 @@
 //! The vault room against real files, real git and real processes.
 
+mod audit;
 mod claim;
 mod common;
 #[cfg(debug_assertions)]

@@ -22,9 +22,9 @@ pub(super) const OWN_MAIL: &str = "ado-vault@localhost";
 const ATTEMPTS: usize = 8;
 
 /// A tree with our paths in it, and how it differs from HEAD.
-struct NewTree {
-    id: Oid,
-    changes: Vec<(NotePath, Change)>,
+pub(super) struct NewTree {
+    pub(super) id: Oid,
+    pub(super) changes: Vec<(NotePath, Change)>,
     entries: Vec<Entry>,
 }
 
@@ -34,10 +34,11 @@ impl History {
     pub fn commit_human(&self, lock: &VaultLock, paths: &[NotePath]) -> Result<Option<GitId>, VaultError> {
         let repository = self.repository()?;
         let author = human(&repository)?;
-        self.commit_paths(lock, &repository, paths, &author, of_human)
+        self.commit_paths(lock, &repository, paths, &author, |tree| Ok(of_human(&tree.changes)))
     }
 
-    /// Commits the present versions of `paths` as `ado-vault <ado-vault@localhost>`. `None` when nothing differs.
+    /// Commits the present versions of `paths` as `ado-vault <ado-vault@localhost>`, with the heads of the journals among
+    /// them as trailers. `None` when nothing differs.
     ///
     /// # Errors
     /// [`VaultError::Blocked`] while the user has a merge or rebase unfinished or HEAD is detached;
@@ -51,7 +52,11 @@ impl History {
         let repository = self.repository()?;
         let author = Signature::now("ado-vault", OWN_MAIL)
             .map_err(|error| VaultError::git("name the committer", error))?;
-        self.commit_paths(lock, &repository, paths, &author, |_| message.clone())
+        self.commit_paths(lock, &repository, paths, &author, |tree| {
+            let mut message = message.clone();
+            message.trailers.extend(self.trailers(&repository, tree)?);
+            Ok(message)
+        })
     }
 
     fn commit_paths(
@@ -60,7 +65,7 @@ impl History {
         repository: &Repository,
         paths: &[NotePath],
         author: &Signature<'_>,
-        message: impl Fn(&[(NotePath, Change)]) -> CommitMessage,
+        message: impl Fn(&NewTree) -> Result<CommitMessage, VaultError>,
     ) -> Result<Option<GitId>, VaultError> {
         if let Some(why) = self.unfinished(repository) {
             return Err(VaultError::Blocked { why });
@@ -69,7 +74,7 @@ impl History {
         for _ in 0..ATTEMPTS {
             let head = self.head(repository)?;
             let Some(tree) = self.tree_with(repository, &head, paths)? else { return Ok(None) };
-            let message = message(&tree.changes).text();
+            let message = message(&tree)?.text();
             let commit =
                 change("write commit", || write_commit(repository, &head, tree.id, author, &message))?;
             self.note_index_debt(&tree.entries)?;

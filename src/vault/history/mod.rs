@@ -3,10 +3,12 @@
 //! Uses libgit2 for all but fetch, push and rebase, so that no hook, filter or monitor of the repository runs. Does not
 //! know which transition a commit stands for, and never touches the user's staged work.
 
+mod about;
 mod branch;
 mod claim;
 mod commit;
 mod git_lock;
+mod heads;
 mod index;
 mod intended;
 mod message;
@@ -17,7 +19,9 @@ mod repository;
 mod sign;
 mod splice;
 
+pub use about::CommitAbout;
 pub use claim::{Claimed, machine};
+pub(super) use heads::CommittedHead;
 pub use intended::{Intended, OwnTexts};
 pub use message::CommitMessage;
 pub use read::{CommittedFeatures, CommittedTexts, TextId};
