@@ -3,6 +3,8 @@
 
 #[path = "engine_behaviour/approvals.rs"]
 mod approvals;
+#[path = "engine_behaviour/audit.rs"]
+mod audit;
 #[path = "engine_behaviour/bad_input.rs"]
 mod bad_input;
 #[path = "common/behaviour.rs"]

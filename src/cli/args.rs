@@ -5,9 +5,9 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use super::{
-    approve::ApproveArgs, check::CheckArgs, completions::CompletionsArgs, demo::DemoArgs, doctor::DoctorArgs,
-    init::InitArgs, log::LogArgs, man::ManArgs, mv::MvArgs, new::NewArgs, run::RunArgs, score::ScoreArgs,
-    set::SetArgs, status::StatusArgs, sync::SyncArgs, watch::WatchArgs, why::WhyArgs,
+    approve::ApproveArgs, audit::AuditArgs, check::CheckArgs, completions::CompletionsArgs, demo::DemoArgs,
+    doctor::DoctorArgs, init::InitArgs, log::LogArgs, man::ManArgs, mv::MvArgs, new::NewArgs, run::RunArgs,
+    score::ScoreArgs, set::SetArgs, status::StatusArgs, sync::SyncArgs, watch::WatchArgs, why::WhyArgs,
 };
 
 /// Feature-request notes in a Markdown vault become reviewed, merged pull requests.
@@ -69,6 +69,7 @@ pub enum Command {
     Status(StatusArgs),
     Why(WhyArgs),
     Log(LogArgs),
+    Audit(AuditArgs),
     Check(CheckArgs),
     Mv(MvArgs),
     Set(SetArgs),

@@ -3,6 +3,7 @@
 mod actions;
 mod approve;
 mod args;
+mod audit;
 mod check;
 mod completions;
 mod demo;
@@ -66,6 +67,7 @@ fn dispatch(cli: Cli) -> Result<Exit, Failure> {
         Command::Status(args) => status::run(&global, &args),
         Command::Why(args) => why::run(&global, &args),
         Command::Log(args) => log::run(&global, &args),
+        Command::Audit(args) => audit::run(&global, &args),
         Command::Check(args) => check::run(&global, &args),
         Command::Mv(args) => mv::run(&global, &args),
         Command::Set(args) => set::run(&global, &args),

@@ -32,12 +32,13 @@ pub fn log(run: &RunId, records: &[Record]) -> Vec<LogLine> {
 }
 
 /// The event's tag as the journal writes it.
-fn event_name(event: &Event) -> String {
+pub(super) fn event_name(event: &Event) -> String {
     let value = serde_json::to_value(event).unwrap_or_default();
     value.get("type").and_then(|name| name.as_str()).unwrap_or("unknown").to_owned()
 }
 
-fn in_words(event: &Event) -> String {
+/// What happened, without the event's name.
+pub(super) fn in_words(event: &Event) -> String {
     match event {
         Event::Started { repo, branch, reason, sandboxed, .. } => {
             let boxed = if *sandboxed { "" } else { ", WITHOUT a sandbox" };

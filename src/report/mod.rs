@@ -1,6 +1,7 @@
 //! What people look at: everything here is derived from domain values and can be thrown away and made again.
 
 mod annotation;
+mod audit;
 mod check;
 mod history;
 pub mod render;
@@ -10,6 +11,7 @@ mod step;
 mod why;
 
 pub use annotation::annotation;
+pub use audit::{AuditLine, Evidence, audit};
 pub use check::{RULES, Rule, Source, Texts, check, check_texts, mended_links};
 pub use history::{LogLine, log};
 pub use sarif::sarif;

@@ -66,6 +66,9 @@ fn log_of_a_feature_without_runs_is_empty() {
     let place = stuck();
     assert_eq!(place.ok(&["log", "FR-900"]), "FR-900 has no runs yet\n");
     assert_eq!(place.json(&["log", "FR-900"]), (0, serde_json::json!([])));
+    assert!(place.ok(&["audit", "FR-900"]).starts_with("nothing is known of FR-900"));
+    assert_eq!(place.json(&["audit", "FR-900"]), (0, serde_json::json!([])));
+    assert_eq!(place.run(&["audit"]).code, 2, "without a feature there is only --verify");
 }
 
 #[test]

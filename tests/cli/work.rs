@@ -214,6 +214,16 @@ fn run_works_on_what_it_was_asked_for_and_says_how_it_ended() {
     assert!(stopped.out.contains("FR-901") && !stopped.out.contains("FR-900"), "{stopped:?}");
     assert!(place.vault.join("60_runs/FR-901/1").is_dir());
     assert!(!place.vault.join("60_runs/FR-900").exists(), "nobody asked for it");
+    let story = place.ok(&["audit", "FR-901"]);
+    assert!(story.contains("\nrun FR-901/1\n") && story.contains("  ado  "), "{story}");
+    let (code, sound) = place.json(&["audit", "--verify"]);
+    assert_eq!((code, &sound["problems"]), (0, &serde_json::json!([])));
+    let kept = journal(&place, "FR-901");
+    place.write("60_runs/FR-901/1/journal.jsonl", &kept.replacen("FR-901", "FR-902", 1));
+    let changed = place.run(&["audit", "FR-901", "--verify"]);
+    assert_eq!(changed.code, 1, "{changed:?}");
+    assert!(changed.out.contains("60_runs/FR-901/1/journal.jsonl:1:1: error[journal-chain]"), "{changed:?}");
+    place.write("60_runs/FR-901/1/journal.jsonl", &kept);
     place.ok(&["set", "00_system/Settings.md", "max_rounds=many"]);
     let failed = place.run(&["run", "--no-sandbox"]);
     assert_eq!(failed.code, 1, "{failed:?}");

@@ -71,7 +71,7 @@ impl CommittedTexts {
 }
 
 /// `Name <mail>`.
-fn in_words(author: &Signature<'_>) -> String {
+pub(super) fn in_words(author: &Signature<'_>) -> String {
     let name = String::from_utf8_lossy(author.name_bytes());
     let mail = String::from_utf8_lossy(author.email_bytes());
     note::plain(&format!("{name} <{mail}>"))
