@@ -1,5 +1,5 @@
 //! The chain that a journal's lines are: each names the hash of the one before, so that no line can be changed, taken
-//! out, added or moved unseen, but for the last ones; those are covered by the heads that commits name (ADR 13).
+//! out, added or moved unseen, but for the last ones; those are covered by the heads that commits name (ADR 14).
 //!
 //! Works on bytes alone. Does not know what an event means, and reads records of later versions too.
 
