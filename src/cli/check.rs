@@ -16,7 +16,7 @@ use crate::domain::{Diagnostic, NotePath, Severity, is_within};
 use crate::engine::see;
 use crate::note;
 use crate::report::{self, Source, Texts};
-use crate::vault::{History, Scanner, Vault, VaultError, VaultLock, edit, linkable_files};
+use crate::vault::{History, Scanner, Vault, VaultError, VaultLock, edit};
 
 /// What is wrong with the vault's notes, with line and remedy
 #[derive(Debug, Args)]
@@ -30,8 +30,8 @@ Exit code 1 when there are errors; warnings and hints leave it 0.")]
 pub struct CheckArgs {
     /// Notes or folders [default: the whole vault]
     pub paths: Vec<PathBuf>,
-    /// Mend what can be mended in one way only: broken links whose file has moved, `tags` written as text. Shows what it
-    /// wrote and commits nothing
+    /// Mend what can be mended in one way only: broken links whose file has moved or whose heading was written otherwise,
+    /// `tags` written as text. Shows what it wrote and commits nothing
     #[arg(long)]
     pub fix: bool,
     /// With --fix: write nothing, only show
@@ -64,7 +64,7 @@ pub fn run(global: &Global, args: &CheckArgs) -> Result<Exit, Failure> {
     };
     let mut found = report::check(&look.snapshot, &seen.plan, &text);
     found.extend(seen.damage.iter().cloned());
-    let files = linkable_files(&vault);
+    let files: Vec<NotePath> = look.scan.files().cloned().collect();
     found.extend(report::check_texts(&Texts {
         notes: texts.iter().map(|(path, text)| (*path, &**text)).collect(),
         files: &files,
@@ -80,6 +80,9 @@ pub fn run(global: &Global, args: &CheckArgs) -> Result<Exit, Failure> {
     found.sort_by(|a, b| (&a.path, a.line, a.column, &a.code).cmp(&(&b.path, b.line, b.column, &b.code)));
     found.dedup();
     print(global, &vault, &found, &text, look.scan.notes.len())?;
+    if args.fix {
+        say_left(&found);
+    }
     Ok(if found.iter().any(Diagnostic::is_error) { Exit::Errors } else { Exit::Done })
 }
 
@@ -129,7 +132,9 @@ fn fix(
     is_wanted: &dyn Fn(&NotePath) -> bool,
 ) -> Result<Vec<NoteDiff>, Failure> {
     let lock = VaultLock::acquire(vault)?;
-    let (scan, files, folders) = (Scanner::new(vault).scan()?, linkable_files(vault), vault.folders()?);
+    let (scan, folders) = (Scanner::new(vault).scan()?, vault.folders()?);
+    let files: Vec<NotePath> = scan.files().cloned().collect();
+    let other = |path: &NotePath| scan.note(path).map(|note| note.text_once().to_string());
     let left_alone = [folders.templates(), folders.agents(), folders.runs()];
     let mut fixed = vec![];
     for note in scan.notes.iter().filter(|note| is_wanted(&note.path)) {
@@ -137,10 +142,12 @@ fn fix(
             continue;
         }
         let text = note.text_once();
-        let Some(after) = mended(&note.path, &text, &files) else { continue };
+        let Some(after) = mended(&note.path, &text, &files, &other) else { continue };
         if !dry_run {
             let written = edit(&lock, vault, &note.path, |text| {
-                Ok::<_, Infallible>(mended(&note.path, text, &files).unwrap_or_else(|| text.to_owned()))
+                Ok::<_, Infallible>(
+                    mended(&note.path, text, &files, &other).unwrap_or_else(|| text.to_owned()),
+                )
             });
             if let Err(error) = written {
                 output::say(format!("{}: {error}", note.path));
@@ -153,10 +160,29 @@ fn fix(
 }
 
 /// The note's text with its broken links and its text-like lists mended; `None` when there is nothing to mend.
-fn mended(path: &NotePath, text: &str, files: &[NotePath]) -> Option<String> {
+fn mended(
+    path: &NotePath,
+    text: &str,
+    files: &[NotePath],
+    other: &dyn Fn(&NotePath) -> Option<String>,
+) -> Option<String> {
     let linked = report::mended_links(path, text, files);
-    let listed = note::with_lists(linked.as_deref().unwrap_or(text));
-    listed.or(linked)
+    let headed = report::mended_headings(path, linked.as_deref().unwrap_or(text), files, other).or(linked);
+    let listed = note::with_lists(headed.as_deref().unwrap_or(text));
+    listed.or(headed)
+}
+
+/// Links that lead nowhere still, because they can mean more than one thing or none.
+fn say_left(found: &[Diagnostic]) {
+    let is_link = |diagnostic: &&Diagnostic| {
+        ["broken-link", "broken-heading", "broken-block"].contains(&diagnostic.code.as_str())
+    };
+    let left = found.iter().filter(is_link).count();
+    if left > 0 {
+        output::say(format!(
+            "{left} links are left to mend by hand: none or more than one place can be meant"
+        ));
+    }
 }
 
 fn show_fixes(global: &Global, fixed: &[NoteDiff]) -> Result<Exit, Failure> {

@@ -12,8 +12,8 @@ use super::session::open_vault;
 use super::{Exit, Failure, output};
 use crate::domain::{ContentHash, NotePath, is_within, without_number};
 use crate::vault::{
-    History, Moved, Scan, Scanner, Vault, VaultError, VaultLock, mend_after_move, mended_by_move,
-    preview_move, relocate,
+    Foreseen, History, Moved, Scan, Scanner, Vault, VaultError, VaultLock, mend_after_move, preview_move,
+    relocate,
 };
 
 /// Move or rename a note or a folder; every link to it is mended
@@ -35,6 +35,9 @@ pub struct MvArgs {
     pub dry_run: bool,
 }
 
+/// Notes of the policy folder that are found by their names.
+const POLICIES: [&str; 4] = ["Approvals.md", "Constitution.md", "Gates.md", "Routing.md"];
+
 pub fn run(global: &Global, args: &MvArgs) -> Result<Exit, Failure> {
     let vault = open_vault(global)?;
     let scan = Scanner::new(&vault).scan()?;
@@ -43,6 +46,9 @@ pub fn run(global: &Global, args: &MvArgs) -> Result<Exit, Failure> {
         Err(failure) => moved_already(&vault, args).ok_or(failure)?,
     };
     judge(&vault, &from, &to)?;
+    if let Some(warning) = lost_by_name(&vault, &from, &to)? {
+        output::say(warning);
+    }
     if args.dry_run {
         return preview(global, &vault, &from, &to, &scan);
     }
@@ -121,6 +127,26 @@ fn judge(vault: &Vault, from: &NotePath, to: &NotePath) -> Result<(), Failure> {
     Ok(())
 }
 
+/// What ado-vault will not find any more after this move: policies are found by their names.
+fn lost_by_name(vault: &Vault, from: &NotePath, to: &NotePath) -> Result<Option<String>, Failure> {
+    let policy = vault.folders()?.policy().to_owned();
+    let is_named = |path: &NotePath| {
+        POLICIES.contains(&path.file_name()) && without_number(path.folder()) == without_number(&policy)
+    };
+    let renames_folder = from.as_str() == policy && without_number(to.as_str()) != without_number(&policy);
+    Ok(if renames_folder {
+        Some(format!("the policies are found in `{policy}`: without it their defaults hold"))
+    } else if from.folder() == policy && is_named(from) && !is_named(to) {
+        let without = match from.file_name() {
+            "Constitution.md" => "agents are given none",
+            _ => "its defaults hold",
+        };
+        Some(format!("`{from}` is found by its name: after this move {without}"))
+    } else {
+        None
+    })
+}
+
 fn preview(
     global: &Global,
     vault: &Vault,
@@ -160,7 +186,7 @@ fn carry_out(vault: &Vault, from: &NotePath, to: &NotePath) -> Result<(Moved, Op
         _ => None,
     };
     if let Some(history) = &history {
-        let mut mine = mended_by_move(vault, from, to, &scan);
+        let mut mine = Foreseen::of(vault, &(from.clone(), to.clone()), &scan).mends;
         mine.push(from.clone());
         mine.retain(|path| !vault.root().join(path.as_str()).is_dir());
         history.commit_human(&lock, &mine)?;

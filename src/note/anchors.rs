@@ -7,7 +7,8 @@ use pulldown_cmark::{Event, Parser, Tag, TagEnd};
 use regex::Regex;
 
 use super::body;
-use super::link::{Link, LinkKind, extensions, percent_decoded};
+use super::link::{Link, LinkKind, extensions, links, percent_decoded};
+use super::mend::spliced;
 
 /// The headings and blocks of a note.
 #[derive(Debug, Clone, Default)]
@@ -16,6 +17,8 @@ pub struct Anchors {
     headings: BTreeSet<String>,
     /// As GitHub names them: `#the-heading-1`; and anchors written in HTML.
     slugs: BTreeSet<String>,
+    /// As they are written, without markup.
+    titles: Vec<String>,
     /// In lower case.
     blocks: BTreeSet<String>,
 }
@@ -49,6 +52,7 @@ impl Anchors {
                     found.slugs.insert(if *count == 0 { slug } else { format!("{slug}-{count}") });
                     *count += 1;
                     found.headings.insert(folded(&title));
+                    found.titles.push(title.trim().to_owned());
                 }
                 Event::Text(text) | Event::Code(text) | Event::InlineMath(text) => {
                     if let Some(title) = &mut open {
@@ -87,6 +91,40 @@ impl Anchors {
         }
         None
     }
+
+    /// The one heading that differs from this name in spaces, case and punctuation alone.
+    fn meant(&self, heading: &str) -> Option<&str> {
+        let wanted = letters(heading);
+        let mut alike = self.titles.iter().filter(|title| !wanted.is_empty() && letters(title) == wanted);
+        let one = alike.next()?;
+        alike.next().is_none().then_some(one)
+    }
+}
+
+/// The note's text with every link mended that names a heading by other spaces, case or punctuation than the only one it
+/// can mean; `None` when there is none. `anchors` are those of the note that a link leads to.
+pub fn mend_headings(text: &str, anchors: &mut dyn FnMut(&Link) -> Option<Anchors>) -> Option<String> {
+    let mut edits = vec![];
+    for link in links(text) {
+        let raw = &text[link.target.clone()];
+        let Some((at, found)) = raw.find('#').zip(anchors(&link)) else { continue };
+        let Some(Missing::Heading(heading)) = found.missing(&link) else { continue };
+        let Some(title) = found.meant(&heading) else { continue };
+        let is_markdown = matches!(link.kind, LinkKind::Markdown | LinkKind::MarkdownImage);
+        let written = &raw[at + 1..];
+        let parts: Vec<String> = written
+            .split('#')
+            .map(|part| match part.trim() == heading || is_markdown && percent_decoded(part) == heading {
+                true if is_markdown => slug(title),
+                true => title.replace(['#', '^', '[', ']', '|'], " "),
+                false => part.to_owned(),
+            })
+            .collect();
+        let range = link.target.start + at + 1..link.target.end;
+        edits.push((range, parts.join("#")));
+    }
+    let mended = spliced(text, edits.iter());
+    (mended != text).then_some(mended)
 }
 
 /// Obsidian compares headings without their punctuation and case.
@@ -98,6 +136,11 @@ fn folded(heading: &str) -> String {
     super::places::fold(&plain.replace('_', " ").split_whitespace().collect::<Vec<_>>().join(" "))
 }
 
+/// The letters and digits alone.
+fn letters(heading: &str) -> String {
+    super::places::fold(&heading.chars().filter(|char| char.is_alphanumeric()).collect::<String>())
+}
+
 fn slug(heading: &str) -> String {
     let kept =
         heading.trim().chars().filter(|char| char.is_alphanumeric() || matches!(char, '-' | '_' | ' '));
@@ -107,7 +150,6 @@ fn slug(heading: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::note::links;
 
     #[test]
     fn headings_are_found_as_obsidian_and_github_name_them() {
@@ -134,5 +176,18 @@ mod tests {
         assert_eq!(missing("[[#no]]"), Some(Missing::Heading("no".into())));
         assert_eq!(missing("[[#Same#^b3]]"), Some(Missing::Block("b3".into())));
         assert_eq!(missing("[x](#same-2)"), Some(Missing::Heading("same-2".into())));
+    }
+
+    #[test]
+    fn links_to_a_heading_follow_its_spaces_case_and_punctuation_where_only_one_can_be_meant() {
+        let text = "# Dark mode\n## Set-up\n## Same one\n## SameOne\n\n[[#Darkmode|x]] [[#Dark mode]] [y](#darkmode) \
+                    [[#setup]] [[#sameone]] [[#other]]\n";
+        let mended = mend_headings(text, &mut |_| Some(Anchors::of(text))).unwrap();
+        let links = mended.lines().last().unwrap();
+        assert_eq!(
+            links,
+            "[[#Dark mode|x]] [[#Dark mode]] [y](#dark-mode) [[#Set-up]] [[#sameone]] [[#other]]"
+        );
+        assert_eq!(mend_headings(&mended, &mut |_| Some(Anchors::of(&mended))), None);
     }
 }

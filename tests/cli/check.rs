@@ -150,6 +150,21 @@ fn fix_mends_what_can_be_meant_in_one_way_only() {
 }
 
 #[test]
+fn fix_mends_links_to_a_heading_that_is_written_otherwise_and_says_what_is_left() {
+    let place = Place::vault();
+    place.write("To.md", "# Dark mode\n\n## Same one\n\n## SameOne\n");
+    place.write("Note.md", "[[To#DarkMode|x]] [y](To.md#darkmode) [[To#sameone-]] [[To#Gone]]\n");
+    assert_eq!(found(&place, &[]).len(), 4, "{:?}", found(&place, &[]));
+    let ended = place.run(&["check", "--fix"]);
+    assert_eq!(
+        place.read("Note.md"),
+        "[[To#Dark mode|x]] [y](To.md#dark-mode) [[To#sameone-]] [[To#Gone]]\n"
+    );
+    assert!(ended.err.contains("2 links are left to mend by hand"), "{ended:?}");
+    assert!(!place.run(&["check"]).err.contains("are left"));
+}
+
+#[test]
 fn findings_are_told_to_machines() {
     let place = Place::vault();
     place.write("a, b/50% é.md", "x\n[[c/None]]\n");

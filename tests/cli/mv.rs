@@ -111,6 +111,25 @@ fn what_would_lose_something_is_refused() {
 }
 
 #[test]
+fn a_policy_that_is_found_by_its_name_is_renamed_with_a_warning() {
+    let place = Place::vault();
+    committed(&place);
+    for (old, new, words) in [
+        ("30_policy/Gates.md", "30_policy/Checks.md", "`30_policy/Gates.md` is found by its name"),
+        ("30_policy/Constitution.md", "Constitution.md", "agents are given none"),
+        ("30_policy", "rules", "their defaults hold"),
+    ] {
+        let ended = place.run(&["mv", old, new]);
+        assert_eq!(ended.code, 0, "{ended:?}");
+        assert!(ended.err.contains(words), "{old}: {}", ended.err);
+    }
+    let ended = place.run(&["mv", "rules", "31_policy"]);
+    assert!(ended.code == 0 && !ended.err.contains("defaults"), "{ended:?}");
+    let ended = place.run(&["mv", "20_agents/Coder.md", "20_agents/Writer of code.md"]);
+    assert!(ended.code == 0 && !ended.err.contains("by its name"), "{ended:?}");
+}
+
+#[test]
 fn set_edits_any_note_by_path_or_name() {
     let place = Place::vault();
     place.write("a/My note.md", "text\n");

@@ -3,7 +3,9 @@
 use std::collections::{HashMap, HashSet};
 
 use crate::domain::{Diagnostic, NotePath, Severity, place_of};
-use crate::note::{Anchors, Link, LinkKind, Missing, Places, Relocation, links, path_from_root, plain};
+use crate::note::{
+    Anchors, Link, LinkKind, Missing, Places, Relocation, links, mend_headings, path_from_root, plain,
+};
 
 /// Judges links one note after the other; remembers the headings of notes that were linked to.
 pub(super) struct Links<'a> {
@@ -121,6 +123,25 @@ pub fn mended_links(path: &NotePath, note: &str, files: &[NotePath]) -> Option<S
         let one = std::slice::from_ref(step);
         let before = text.as_deref().unwrap_or(note);
         Relocation::of(one, files).mend_links(before, path).or(text)
+    })
+}
+
+/// The note's text with every link to a heading mended that can mean one heading only; `None` when there is none. `text`
+/// gives the texts of other notes.
+pub fn mended_headings(
+    path: &NotePath,
+    note: &str,
+    files: &[NotePath],
+    text: &dyn Fn(&NotePath) -> Option<String>,
+) -> Option<String> {
+    if !note.contains('#') {
+        return None;
+    }
+    let places = Places::of(files);
+    mend_headings(note, &mut |link| match places.target(link, path)? {
+        target if target == path => Some(Anchors::of(note)),
+        target if target.is_markdown() => Some(Anchors::of(&text(target)?)),
+        _ => None,
     })
 }
 

@@ -9,5 +9,5 @@ mod texts;
 
 pub use catalogue::{RULES, Rule};
 pub use features::{Source, check};
-pub use links::mended_links;
+pub use links::{mended_headings, mended_links};
 pub use texts::{Texts, check_texts};
