@@ -64,7 +64,7 @@ fn of_two_machines_exactly_one_has_a_run_however_often_they_race() {
         let winner = claims.iter().position(|claim| *claim == Claimed::Ours).unwrap();
         assert_eq!(claims[1 - winner], Claimed::Theirs(names[winner].clone()), "round {number}");
         for vault in [one, two] {
-            let known = History::open(vault).unwrap().claims().unwrap();
+            let known = History::open(vault).unwrap().claims(&[run(number)]).unwrap();
             assert_eq!(known.get(&run(number)), Some(&names[winner]), "round {number}");
             // Asked again, also after a restart, the answer is the same.
             let again = History::open(vault).unwrap().claim(&run(number), &machine(vault), false).unwrap();
@@ -99,7 +99,7 @@ fn a_claim_whose_answer_was_lost_is_known_again() {
     history.claim(&run(1), &machine(&place.vault), false).unwrap();
     place.git(&["update-ref", "-d", "refs/ado/claims/FR-001/1"]);
     assert_eq!(history.claim(&run(1), &machine(&place.vault), false).unwrap(), Claimed::Ours);
-    assert_eq!(history.claims().unwrap().len(), 1);
+    assert_eq!(history.claims(&[run(1)]).unwrap().len(), 1);
 }
 
 #[test]
@@ -125,9 +125,32 @@ fn a_remote_that_is_gone_or_takes_no_claims_gives_nobody_the_run() {
     std::fs::set_permissions(&hook, std::os::unix::fs::PermissionsExt::from_mode(0o755)).unwrap();
     let refused = history.claim(&run(1), &here, false).unwrap_err();
     assert!(refused.to_string().contains("claim FR-001/1"), "{refused}");
-    assert!(history.claims().unwrap().is_empty());
+    assert!(history.claims(&[run(1)]).unwrap().is_empty());
     shared.place.git(&["remote", "set-url", "origin", "/nowhere/at/all.git"]);
     assert!(history.claim(&run(1), &here, false).is_err());
     shared.place.git(&["remote", "remove", "origin"]);
     assert_eq!(history.claim(&run(1), &here, false).unwrap(), Claimed::NoRemote);
+}
+
+/// They stay at the remote, one reference and one small commit a run; a look costs what is at work, not what ever was.
+#[test]
+fn claims_of_runs_long_ended_are_not_looked_into() {
+    let shared = shared();
+    let place = &shared.place;
+    let history = History::open(&place.vault).unwrap();
+    let here = machine(&place.vault);
+    for number in 1..=2 {
+        assert_eq!(history.claim(&run(number), &here, false).unwrap(), Claimed::Ours);
+    }
+    let commit = place.git(&["rev-parse", "refs/ado/claims/FR-001/1"]);
+    assert!(place.git(&["cat-file", "-s", &commit]).parse::<u32>().unwrap() < 512);
+    assert_eq!(place.git(&["ls-tree", "-r", &commit]), "", "it holds no files");
+    // One that nobody asks for may be anything.
+    std::fs::write(place.file(".git/refs/ado/claims/FR-001/1"), "damaged\n").unwrap();
+    assert_eq!(history.claims(&[run(2)]).unwrap(), [(run(2), here.clone())].into());
+    assert!(history.claims(&["FR-002/1".parse().unwrap()]).unwrap().is_empty());
+    std::fs::write(place.file(".git/refs/ado/claims/FR-001/1"), format!("{commit}\n")).unwrap();
+    place.git(&["pack-refs", "--all"]);
+    assert!(!place.file(".git/refs/ado/claims/FR-001/2").exists());
+    assert_eq!(history.claims(&[run(2)]).unwrap(), [(run(2), here)].into());
 }

@@ -33,6 +33,10 @@ fn worker() {
         }
         let now = moments.fetch_add(1, Ordering::SeqCst) + 1;
         eprintln!("moment {moment:?}");
+        // So none of these can be left behind by us.
+        for never in ["HEAD.lock", "packed-refs.lock", "config.lock"] {
+            assert!(!looked_at.root().join(".git").join(never).exists(), "{never} is taken");
+        }
         if now == at {
             rustix::process::kill_process(rustix::process::getpid(), rustix::process::Signal::KILL).unwrap();
         }

@@ -210,6 +210,43 @@ fn hooks_and_filters_of_the_repository_do_not_run() {
     assert!(!sentinel.exists());
 }
 
+fn hook(place: &Place, name: &str, script: &str) {
+    let file = place.file(".git/hooks").join(name);
+    fs::create_dir_all(file.parent().unwrap()).unwrap();
+    fs::write(&file, format!("#!/bin/sh\n{script}\n")).unwrap();
+    fs::set_permissions(&file, fs::Permissions::from_mode(0o755)).unwrap();
+}
+
+#[test]
+fn hooks_that_are_asked_for_see_what_is_committed_and_may_refuse_it_or_word_it() {
+    let place = Place::with_git("");
+    place.write("Staged.md", "the human's\n");
+    place.git(&["add", "Staged.md"]);
+    let seen = place.file(".git/seen");
+    hook(
+        &place,
+        "pre-commit",
+        &format!("git diff --cached --name-only > '{}'\necho 'too late' >&2\nexit 1", seen.display()),
+    );
+    hook(&place, "commit-msg", "echo 'Checked-by: hook' >> \"$1\"");
+    hook(&place, "post-commit", "touch .git/posted");
+    let a = place.write(A, "text\n");
+    let history = History::open(&place.vault).unwrap();
+    history.set_hooks(true);
+    let head = place.git(&["rev-parse", "HEAD"]);
+    let refused = history.commit(&place.lock(), from_ref(&a), &message()).unwrap_err().to_string();
+    assert!(refused.contains("`pre-commit` refuses: too late; nothing was committed"), "{refused}");
+    assert_eq!(fs::read_to_string(seen).unwrap().trim(), A, "not what the human staged");
+    assert_eq!(place.git(&["rev-parse", "HEAD"]), head);
+
+    hook(&place, "pre-commit", "exit 0");
+    history.commit(&place.lock(), &[a], &message()).unwrap().unwrap();
+    assert!(place.git(&["log", "-1", "--format=%B"]).ends_with("Checked-by: hook"));
+    assert_eq!(place.git(&["status", "--porcelain"]), "A  Staged.md");
+    assert!(!place.file(".git/posted").exists(), "only what judges a commit runs");
+    assert_eq!(fs::read_dir(place.file(".git/ado-vault")).unwrap().count(), 0);
+}
+
 #[test]
 fn commits_are_signed_when_git_is_set_to_and_never_made_unsigned() {
     let place = Place::with_git("");

@@ -97,9 +97,10 @@ fn our_own_lock_is_removed_once_its_process_is_gone() {
     let start = stat.rsplit_once(')').unwrap().1.split_whitespace().nth(19).unwrap();
     let living = format!("lock-{}-{start}-1", std::process::id());
     for (name, is_left) in [(format!("lock-{}-1-1", child.id()), true), (living, false)] {
-        for lock in ["index.lock", "refs/heads/main.lock"] {
+        for lock in ["index.lock", "refs/heads/main.lock", "refs/ado/claims/FR-001/1.lock"] {
             let (lock, mark) = (place.file(".git").join(lock), place.file(".git/ado-vault").join(&name));
             fs::create_dir_all(mark.parent().unwrap()).unwrap();
+            fs::create_dir_all(lock.parent().unwrap()).unwrap();
             fs::write(&mark, "").unwrap();
             fs::hard_link(&mark, &lock).unwrap();
             assert_eq!(history.blocked(), None, "no other program's");

@@ -4,17 +4,18 @@
 //! The remote takes the first commit that comes for a run and refuses every other; it is never pushed by force. Does not
 //! know what a run does.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::time::Duration;
 
 use git2::{ErrorCode, Oid, Repository, Signature};
 
-use super::super::{Vault, VaultError};
+use super::super::root::is_absent;
+use super::super::{Vault, VaultError, place};
 use super::commit::{OWN_MAIL, empty_tree};
 use super::program::{Output, git, run as run_program};
 use super::remote::{NETWORK_LIMIT, unreachable_remote};
-use super::repository::History;
+use super::repository::{History, locked};
 use crate::domain::{ContentHash, MachineName, RunId};
 
 const CLAIMS: &str = "refs/ado/claims/";
@@ -47,21 +48,43 @@ pub fn machine(vault: &Vault) -> MachineName {
 }
 
 impl History {
-    /// The claims that this clone has heard of; none where it has no remote.
-    pub fn claims(&self) -> Result<BTreeMap<RunId, MachineName>, VaultError> {
-        let failed = |error| VaultError::git("read the claims", error);
-        let repository = self.repository()?;
+    /// The claims of these runs that this clone has heard of; none where it has no remote. Claims of runs that ended long
+    /// ago stay at the remote; they are not looked into.
+    pub fn claims<'r>(
+        &self,
+        runs: impl IntoIterator<Item = &'r RunId>,
+    ) -> Result<BTreeMap<RunId, MachineName>, VaultError> {
         let mut claims = BTreeMap::new();
-        if repository.remotes().map_err(failed)?.is_empty() {
+        let claimed = self.claimed_features()?;
+        let mut runs = runs.into_iter().filter(|run| claimed.contains(run.feature.as_str())).peekable();
+        if runs.peek().is_none() {
             return Ok(claims);
         }
-        for reference in repository.references_glob(&format!("{CLAIMS}*")).map_err(failed)? {
-            let reference = reference.map_err(failed)?;
-            let run = reference.name().ok().and_then(|name| name.strip_prefix(CLAIMS)?.parse().ok());
-            let machine = reference.target().and_then(|commit| claimant(&repository, commit));
-            claims.extend(run.zip(machine));
+        let repository = self.repository()?;
+        if repository.remotes().map_err(|error| VaultError::git("read the remotes", error))?.is_empty() {
+            return Ok(claims);
+        }
+        for run in runs {
+            let known = known_claim(&repository, &format!("{CLAIMS}{run}"))?;
+            claims.extend(known.map(|(_, machine)| (run.clone(), machine)));
         }
         Ok(claims)
+    }
+
+    /// Ids of features of which a run was claimed, by the names of references alone.
+    fn claimed_features(&self) -> Result<BTreeSet<String>, VaultError> {
+        let folder = self.common_dir.join(CLAIMS);
+        let loose = match fs::read_dir(&folder) {
+            Ok(listing) => {
+                listing.flatten().map(|entry| entry.file_name().to_string_lossy().into_owned()).collect()
+            }
+            Err(error) if is_absent(&error) => BTreeSet::new(),
+            Err(source) => return Err(VaultError::io("list", &folder, source)),
+        };
+        let packed = fs::read_to_string(self.common_dir.join("packed-refs")).unwrap_or_default();
+        let packed =
+            packed.lines().filter_map(|line| line.split_once(' ')?.1.strip_prefix(CLAIMS)?.split_once('/'));
+        Ok(loose.into_iter().chain(packed.map(|(feature, _)| feature.to_owned())).collect())
     }
 
     /// Claims a run for `machine`, or learns who has it. `take_over` claims it although another has it: a human's word that
@@ -91,9 +114,7 @@ impl History {
             push.args(["push", "--porcelain", "--no-recurse-submodules", "--", &remote, &refspec]);
             let pushed = run_program(push, "", NETWORK_LIMIT, &action)?;
             if pushed.status.success() {
-                let failed = |error| VaultError::git("note the claim", error);
-                repository.reference(&reference, commit, true, "claimed").map_err(failed)?;
-                return Ok(Claimed::Ours);
+                return self.note_claim(&reference, commit).map(|()| Claimed::Ours);
             }
             if !pushed.stdout.lines().any(|line| line.starts_with('!'))
                 || !self.fetch_claim(&remote, &reference)?
@@ -112,6 +133,16 @@ impl History {
             None => {
                 Err(VaultError::Blocked { why: format!("the claim of {run} at the remote cannot be read") })
             }
+        }
+    }
+
+    /// Under a lock that is known as ours after a crash, as a branch is moved.
+    fn note_claim(&self, reference: &str, commit: Oid) -> Result<(), VaultError> {
+        let path = self.shared_lock_of(reference);
+        place::make_parents(&path)?;
+        match self.take_lock(&path, &format!("{commit}\n"))? {
+            Some(lock) => lock.become_file(&self.common_dir.join(reference)),
+            None => Err(VaultError::Blocked { why: locked(&path, 0) }),
         }
     }
 

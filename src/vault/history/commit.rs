@@ -75,6 +75,7 @@ impl History {
             let head = self.head(repository)?;
             let Some(tree) = self.tree_with(repository, &head, paths)? else { return Ok(None) };
             let message = message(&tree)?.text();
+            let message = self.judged_by_hooks(repository, tree.id, message)?;
             let commit =
                 change("write commit", || write_commit(repository, &head, tree.id, author, &message))?;
             self.note_index_debt(&tree.entries)?;

@@ -128,11 +128,13 @@ impl History {
 
     /// Every lock that a mark can be of.
     fn locks(&self) -> Vec<PathBuf> {
-        let branches = walkdir::WalkDir::new(self.common_dir.join("refs/heads")).into_iter().flatten();
-        let branches = branches
+        let folders = ["refs/heads", "refs/ado"].map(|folder| self.common_dir.join(folder));
+        let references =
+            folders.into_iter().flat_map(|folder| walkdir::WalkDir::new(folder).into_iter().flatten());
+        let references = references
             .map(walkdir::DirEntry::into_path)
             .filter(|path| path.extension().is_some_and(|extension| extension == "lock"));
-        branches.chain([self.lock_of("index")]).collect()
+        references.chain([self.lock_of("index")]).collect()
     }
 
     /// Those of processes that are gone.

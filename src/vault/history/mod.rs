@@ -9,6 +9,7 @@ mod claim;
 mod commit;
 mod git_lock;
 mod heads;
+mod hooks;
 mod index;
 mod intended;
 mod message;

@@ -1,6 +1,7 @@
 //! The repository that the vault lies in, and whether a commit can be made in it now.
 
 use std::path::{Path, PathBuf};
+use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex};
 use std::time::Instant;
 
@@ -25,6 +26,8 @@ pub struct History {
     pub(super) committed: Mutex<Arc<CommittedFeatures>>,
     /// Since when index writes are put off.
     pub(super) held: Mutex<Option<Instant>>,
+    /// Whether the repository's hooks judge commits.
+    pub(super) hooks: AtomicBool,
 }
 
 /// Where HEAD points: a branch, which may have no commit yet.
@@ -75,6 +78,7 @@ impl History {
             work_dir,
             committed: Mutex::default(),
             held: Mutex::default(),
+            hooks: AtomicBool::new(false),
         })
     }
 
