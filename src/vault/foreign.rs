@@ -1,6 +1,6 @@
 //! Names that other programs put into a vault: sync temporary files to pass over, conflict copies to report.
 //!
-//! Judges names alone; does not read files.
+//! Judges names, and texts by their id alone; does not read files.
 
 use std::sync::LazyLock;
 
@@ -10,7 +10,7 @@ use regex::Regex;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum FileKind {
     Note,
-    /// A second version of a note that a sync program (named) or ado made.
+    /// A second version of a note or canvas that a sync program (named) or ado made.
     ConflictCopy(&'static str),
     /// `Name 2.md`: a conflict copy by iCloud when `Name.md` beside it is the same feature.
     MaybeNumberedCopy,
@@ -25,20 +25,24 @@ pub(crate) fn is_ignored_folder(name: &str) -> bool {
 
 pub(crate) fn kind_of(name: &str) -> FileKind {
     static SYNCTHING: LazyLock<Regex> = LazyLock::new(|| {
-        Regex::new(r"\.sync-conflict-\d{8}-\d{6}(-[A-Z0-9]+)?\.md$").expect("a literal pattern is valid")
-    });
-    static COPY: LazyLock<Regex> = LazyLock::new(|| {
-        Regex::new(r"(?i)\((?:[^()]*\s)?conflict(?:ed copy|ed| copy)?(?:\s[^()]*)?\)\.md$")
+        Regex::new(r"\.sync-conflict-\d{8}-\d{6}(-[A-Z0-9]+)?\.(md|canvas)$")
             .expect("a literal pattern is valid")
     });
-    if !name.ends_with(".md") || name.starts_with(['.', '~']) {
+    static COPY: LazyLock<Regex> = LazyLock::new(|| {
+        Regex::new(r"(?i)\((?:[^()]*\s)?conflict(?:ed copy|ed| copy)?(?:\s[^()]*)?\)\.(md|canvas)$")
+            .expect("a literal pattern is valid")
+    });
+    let is_canvas = name.ends_with(".canvas");
+    if !(name.ends_with(".md") || is_canvas) || name.starts_with(['.', '~']) {
         FileKind::Other
     } else if name.contains(".sync-conflict-") && SYNCTHING.is_match(name) {
         FileKind::ConflictCopy("Syncthing")
     } else if name == "conflict-files-obsidian-git.md" {
         FileKind::ConflictCopy("obsidian-git")
-    } else if name.ends_with(").md") && COPY.is_match(name) {
+    } else if (name.ends_with(").md") || is_canvas) && COPY.is_match(name) {
         FileKind::ConflictCopy("a sync program")
+    } else if is_canvas {
+        FileKind::Other
     } else if is_numbered(name) {
         FileKind::MaybeNumberedCopy
     } else {
@@ -60,6 +64,12 @@ pub(crate) fn without_copy_number(path: &str) -> Option<String> {
     path.strip_suffix(".md")?.rsplit_once(' ').map(|(name, _)| format!("{name}.md"))
 }
 
+/// The `id:` line of the front matter.
+pub(crate) fn id_line(text: &str) -> Option<&str> {
+    let front = text.strip_prefix("---")?;
+    front.lines().skip(1).take_while(|line| line.trim_end() != "---").find(|line| line.starts_with("id:"))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -72,6 +82,8 @@ mod tests {
             "FR-001 A (Ann's conflicted copy 2026-11-21).md",
             "FR-001 A (conflicted copy 2026-11-21 113000).md",
             "FR-001 A (conflict).md",
+            "Board (conflicted copy 2026-11-21 113000 1).canvas",
+            "Board.sync-conflict-20261121-113000-ABCDEF7.canvas",
             "conflict-files-obsidian-git.md",
         ];
         for name in copies {
@@ -83,6 +95,7 @@ mod tests {
             assert_eq!(kind_of(name), FileKind::Note, "{name}");
         }
         assert_eq!(kind_of("FR-001 A 2.md"), FileKind::MaybeNumberedCopy);
+        assert_eq!(kind_of("Board 2.canvas"), FileKind::Other);
         for name in [".A.md", "~$A.md", "A.md.tmp", "A.md~", "~syncthing~A.md.tmp", "A.txt", ".A.md.icloud"] {
             assert_eq!(kind_of(name), FileKind::Other, "{name}");
         }

@@ -16,11 +16,11 @@ use super::lock::private_folder;
 use super::root::{into_text, is_absent, read_note};
 use super::seam::change;
 use super::store::{Created, create, edit};
-use super::{StoreError, Vault, VaultError, VaultLock, place, swap};
+use super::{StoreError, Vault, VaultError, VaultLock, json, left_place, place, swap};
 use crate::domain::{ContentHash, NotePath};
 
 /// How long a swapped-out file is looked at again after its last change.
-const KEEP: Duration = Duration::from_secs(15 * 60);
+pub(super) const KEEP: Duration = Duration::from_secs(15 * 60);
 /// Clocks of file systems are coarse: a file that changed this recently may change again without a newer time.
 const RACY: Duration = Duration::from_secs(2);
 
@@ -67,6 +67,19 @@ impl Kept {
         };
         kept.save()?;
         Ok(kept)
+    }
+
+    /// Takes a file away that is a save of the note made on `base`; what it says is brought into the note when swapped-out
+    /// files are looked into next.
+    pub(super) fn take(vault: &Vault, note: &NotePath, file: &Path, base: &str) -> Result<(), VaultError> {
+        let temporary = place::beside(&vault.absolute(note)?);
+        // `""` was put in its place by nobody.
+        let kept = Self::intend(vault, note, &temporary, base, "")?;
+        let taken = change("keep", || fs::rename(file, &kept.file));
+        if taken.is_err() {
+            place::remove(&kept.record)?;
+        }
+        taken.map_err(|source| VaultError::io("keep", file, source))
     }
 
     /// The file beside the note: new text before the exchange, the swapped-out file after it.
@@ -161,12 +174,13 @@ impl Sweeper {
     pub fn is_due(&self, quiet: Duration) -> Result<bool, VaultError> {
         let now = SystemTime::now();
         let due = |record: &PathBuf| self.next(record, now, quiet) != Next::Rest;
-        Ok(records(&self.vault, None)?.iter().any(due))
+        Ok(records(&self.vault, None)?.iter().any(due) || left_place::is_due(&self.vault, quiet)?)
     }
 
     /// Merges late saves into their notes; where that conflicts they become conflict notes. A file that changed less than
     /// `quiet` ago is still being written and waits. Gives the notes that were written.
     pub fn sweep(&mut self, lock: &VaultLock, quiet: Duration) -> Result<Vec<NotePath>, VaultError> {
+        left_place::take_in(&self.vault, quiet)?;
         let now = SystemTime::now();
         let mut written = Vec::new();
         let mut seen = HashMap::new();
@@ -276,6 +290,11 @@ pub(crate) fn written_texts(vault: &Vault) -> Result<BTreeSet<(NotePath, Content
     Ok(entries(vault)?.map(|entry| (entry.note, entry.after)).collect())
 }
 
+/// Texts that the swapped-out files of a note had, which an editor may still hold.
+pub(super) fn bases_of(vault: &Vault, note: &NotePath) -> Result<Vec<String>, VaultError> {
+    Ok(entries(vault)?.filter(|entry| entry.note == *note).map(|entry| entry.base).collect())
+}
+
 /// Names of the temporary files that are still to be put away, wherever they are by now.
 pub(crate) fn temporaries(vault: &Vault) -> Result<BTreeSet<OsString>, VaultError> {
     Ok(entries(vault)?.filter_map(|entry| Some(entry.temporary.file_name()?.to_owned())).collect())
@@ -313,6 +332,14 @@ fn mark(note: &NotePath) -> String {
     ContentHash::of(note.as_str()).as_str()[..16].to_owned()
 }
 
+/// [`merge`] for the texts of a file: JSON stays JSON, of the kind that it was and with each key once, or is not merged.
+pub(crate) fn merge_file(path: &NotePath, base: &str, ours: &str, theirs: &str) -> Option<String> {
+    let merged = merge(base, ours, theirs)?;
+    let is_json = [".canvas", ".json"].iter().any(|end| path.as_str().ends_with(end));
+    let before = is_json.then(|| json::kind(ours)).flatten();
+    (before.is_none() || json::kind(&merged) == before).then_some(merged)
+}
+
 /// Three texts into one: what both sides changed since `base`. `None` when they changed the same lines.
 pub(crate) fn merge(base: &str, ours: &str, theirs: &str) -> Option<String> {
     if base == ours || ours == theirs {
@@ -324,7 +351,7 @@ pub(crate) fn merge(base: &str, ours: &str, theirs: &str) -> Option<String> {
     diffy::merge(base, ours, theirs).ok()
 }
 
-/// Writes a text that could not be merged beside its note, under a name that every scan reports.
+/// Writes a text that could not be merged beside its note or canvas, under a name that every scan reports.
 pub(crate) fn write_conflict(
     lock: &VaultLock,
     vault: &Vault,
@@ -333,7 +360,8 @@ pub(crate) fn write_conflict(
 ) -> Result<NotePath, VaultError> {
     let stamp = Timestamp::now().strftime("%Y-%m-%d %H%M%S");
     for count in 1..=1000 {
-        let name = format!("{} (conflicted copy {stamp} {count}).md", note.stem());
+        let (stem, end) = note.file_name().rsplit_once('.').unwrap_or((note.file_name(), "md"));
+        let name = format!("{stem} (conflicted copy {stamp} {count}).{end}");
         let path = if note.folder().is_empty() { name } else { format!("{}/{name}", note.folder()) };
         let path = NotePath::new(path)?;
         if create(lock, vault, &path, text)? == Created::New {
@@ -348,7 +376,7 @@ fn take_in(lock: &VaultLock, vault: &Vault, entry: &Entry, late: &str) -> Result
     let merged = edit(lock, vault, &entry.note, |current| {
         // A read in the middle of a save gave nothing: the whole of it replaces what was made of that.
         let torn = entry.base.is_empty() && ContentHash::of(current) == entry.after;
-        if torn { Ok(late.to_owned()) } else { merge(&entry.base, current, late).ok_or(()) }
+        if torn { Ok(late.to_owned()) } else { merge_file(&entry.note, &entry.base, current, late).ok_or(()) }
     });
     match merged {
         Ok(_) => Ok(entry.note.clone()),

@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use std::thread::sleep;
 use std::time::Duration;
 
-use super::kept::{Kept, merge, write_conflict};
+use super::kept::{Kept, merge_file, write_conflict};
 use super::root::{into_text, is_absent, read_note};
 use super::swap::{self, Out, Way};
 use super::{StoreError, Vault, VaultError, VaultLock, place};
@@ -276,7 +276,7 @@ fn join(
     ours: String,
     theirs: &str,
 ) -> Result<String, VaultError> {
-    if let Some(merged) = merge(base, &ours, theirs) {
+    if let Some(merged) = merge_file(path, base, &ours, theirs) {
         return Ok(merged);
     }
     write_conflict(lock, vault, path, &ours)?;

@@ -129,6 +129,57 @@ fn a_late_save_that_conflicts_becomes_a_conflict_note() {
     assert!(written[0].as_str().contains("FR-001 A (conflicted copy "), "{}", written[0]);
 }
 
+/// Saved late into the file that an edit swapped out: `before` is what the editor had, `ado` what was put in its place.
+fn late(file: &str, before: &str, ado: &str, late: &str) -> (Place, Vec<String>) {
+    let place = Place::bare();
+    let path = place.write(file, before);
+    let mut open = OpenOptions::new().write(true).open(place.file(file)).unwrap();
+    edit(&place.lock(), &place.vault, &path, |_| Ok::<_, Infallible>(ado.to_owned())).unwrap();
+    open.set_len(0).unwrap();
+    open.write_all(late.as_bytes()).unwrap();
+    let written = sweep_kept(&place.lock(), &place.vault).unwrap();
+    (place, written.iter().map(ToString::to_string).collect())
+}
+
+#[test]
+fn a_late_save_of_a_canvas_is_merged_where_it_stays_json_and_put_beside_it_where_not() {
+    const BOARD: &str = "Board.canvas";
+    let canvas = |nodes: &[&str]| format!("{{\n\"nodes\": [\n{}\n],\n\"edges\": []\n}}\n", nodes.join(",\n"));
+    let (a, b, c) = ("{\"id\": \"a\"}", "{\"id\": \"b\"}", "{\"id\": \"c\"}");
+    let (far, moved) = ("{\"id\": \"d\", \"x\": 1}", "{\"id\": \"d\", \"x\": 2}");
+    // Lines apart: both changes are in it.
+    let (place, written) = late(
+        BOARD,
+        &canvas(&[a, b, c, far]),
+        &canvas(&["{\"id\": \"e\"}", b, c, far]),
+        &canvas(&[a, b, c, moved]),
+    );
+    assert_eq!(
+        (written, place.text(BOARD)),
+        (vec![BOARD.to_owned()], canvas(&["{\"id\": \"e\"}", b, c, moved]))
+    );
+
+    // Each for itself is JSON; line by line, joined, there would be a comma too few, or a key twice.
+    let keys = |one: &str, last: &str| format!("{{\n{one}\"a\": 1,\n\"b\": 2,\n\"c\": 3{last}\n}}\n");
+    for (before, ado, late_text) in [
+        ("[\n1,\n2,\n3\n]\n".to_owned(), "[\n1,\n2\n]\n".to_owned(), "[\n0,\n1,\n2,\n3\n".to_owned()),
+        (keys("", ""), keys("\"new\": 1,\n", ""), keys("", ",\n\"new\": 2")),
+    ] {
+        for file in [BOARD, ".obsidian/bookmarks.json"] {
+            let (place, written) = late(file, &before, &ado, &late_text);
+            assert_eq!(place.text(file), ado);
+            assert_eq!(place.text(&written[0]), late_text);
+            let (stem, end) = file.rsplit_once('.').unwrap();
+            assert!(
+                written[0].starts_with(&format!("{stem} (conflicted copy ")) && written[0].ends_with(end)
+            );
+        }
+    }
+    // A canvas that is no JSON is its human's; it is treated like any text.
+    let (place, _) = late(BOARD, "{\n\na\n", "{ \n\na\n", "{\n\nb\n");
+    assert_eq!(place.text(BOARD), "{ \n\nb\n");
+}
+
 /// Two savers, one writing in place and one by rename, against an editor. Every token that a human saved is found
 /// afterwards in the note or in a conflict note.
 #[test]
