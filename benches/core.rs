@@ -16,7 +16,7 @@ use ado_vault::domain::{
 };
 use ado_vault::engine::{Circumstances, Observer, Quiet, RunBook, see};
 use ado_vault::note::{self, PropertyValue};
-use ado_vault::vault::{CommitMessage, History, Scanner, VaultLock};
+use ado_vault::vault::{CommitMessage, Foreseen, History, Scanner, VaultLock};
 use divan::{Bencher, black_box};
 use generate::Generated;
 use jiff::Timestamp;
@@ -193,6 +193,21 @@ fn run(program: &str) {
     assert!(done.is_ok_and(|status| status.success()), "{program}");
 }
 
+/// One note moved to another folder and back, with the links that this breaks, where a scan knows all files.
+#[divan::bench(args = sizes(), sample_count = 20, sample_size = 1)]
+fn move_one_note(bencher: Bencher, notes: usize) {
+    let generated = Generated::new(notes).settled();
+    let scan = Scanner::new(&generated.vault).scan().expect("the generated vault can be read");
+    let lock = VaultLock::acquire(&generated.vault).expect("nobody else holds the lock");
+    let there = generated.first.moved_to("50_memory").expect("a path in the vault");
+    let mut a_move = (generated.first.clone(), there);
+    bencher.bench_local(|| {
+        let moved = Foreseen::of(&generated.vault, &a_move, &scan).carry_out(&lock, &generated.vault);
+        black_box(moved.expect("the note can be moved").touched.len());
+        a_move = (a_move.1.clone(), a_move.0.clone());
+    });
+}
+
 /// One edited note, the rest of the vault untouched, the index left owed.
 #[divan::bench(args = sizes(), sample_count = 20, sample_size = 1)]
 fn commit_without_index(bencher: Bencher, notes: usize) {
@@ -278,6 +293,8 @@ fn snapshot(notes: usize) -> Snapshot {
             feature: note::parse_feature(&path, &text, Some(Status::New)).into(),
             committed: None,
             settling: false,
+            held: None,
+            owed: false,
             runs: vec![],
             in_flight: None,
             pull_request: None,

@@ -14,6 +14,8 @@ use super::Failure;
 pub struct Imported {
     /// Its property `title`, else its first heading, else its file's name.
     pub title: String,
+    /// Its property `aliases`.
+    pub aliases: Vec<String>,
     /// Its text without front matter.
     pub body: String,
 }
@@ -37,10 +39,24 @@ fn parse(text: &str, file_stem: &str) -> Result<Imported, String> {
         _ if first.starts_with('{') => bare_json(text),
         _ => (None, text.to_owned()),
     };
-    let property = data.and_then(|data| data.as_hashmap().ok()?.get("title")?.as_string().ok());
+    let properties = data.and_then(|data| data.as_hashmap().ok()).unwrap_or_default();
+    let property = properties.get("title").and_then(|title| title.as_string().ok());
     let heading = || content.lines().find_map(|line| line.strip_prefix("# ")).map(str::to_owned);
     let title = property.or_else(heading).unwrap_or_else(|| file_stem.to_owned());
-    Ok(Imported { title: title.trim().to_owned(), body: format!("\n{}\n", content.trim()) })
+    let aliases = properties.get("aliases").map(names).unwrap_or_default();
+    Ok(Imported { title: title.trim().to_owned(), aliases, body: format!("\n{}\n", content.trim()) })
+}
+
+/// A list of names, or names between commas.
+fn names(value: &Pod) -> Vec<String> {
+    let names = match value {
+        Pod::Array(items) => items.iter().filter_map(|item| item.as_string().ok()).collect(),
+        value => {
+            value.as_string().map_or_else(|_| vec![], |text| text.split(',').map(str::to_owned).collect())
+        }
+    };
+    let names = names.iter().map(|name| name.trim().to_owned());
+    names.filter(|name| !name.is_empty()).collect()
 }
 
 type Parts = (Option<Pod>, String);
@@ -68,7 +84,8 @@ mod tests {
     use super::*;
 
     fn imported(title: &str) -> Imported {
-        Imported { title: title.to_owned(), body: "\n# Heading\n\nText\n".to_owned() }
+        let body = "\n# Heading\n\nText\n".to_owned();
+        Imported { title: title.to_owned(), aliases: vec![], body }
     }
 
     #[test]
@@ -91,6 +108,14 @@ mod tests {
         assert_eq!(parse("# Heading\n\nText", "file"), Ok(imported("Heading")));
         assert_eq!(parse("x", "file").map(|found| found.title), Ok("file".to_owned()));
         assert_eq!(parse("", "file").map(|found| found.body), Ok("\n\n".to_owned()));
+    }
+
+    #[test]
+    fn aliases_are_taken_over_as_a_list_or_between_commas() {
+        let aliases = |front: &str| parse(&format!("---\n{front}\n---\n"), "file").unwrap().aliases;
+        assert_eq!(aliases("aliases: [night, \"a, b\"]"), ["night", "a, b"]);
+        assert_eq!(aliases("aliases: night, dark"), ["night", "dark"]);
+        assert_eq!(aliases("aliases:"), Vec::<String>::new());
     }
 
     #[test]

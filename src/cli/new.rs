@@ -70,11 +70,17 @@ pub fn run(global: &Global, args: &NewArgs) -> Result<Exit, Failure> {
         let file = note::file_name(Some(&id), &title, settings.note_name);
         let path = NotePath::new(format!("{}/{file}", look.folders.status(status)))?;
         let sets = properties(&id, &title, kind, status, args.repo.as_deref());
-        let text = match &imported {
-            Some(imported) => note::set_properties(&imported.body, &sets)?,
-            None => note::set_properties(&template(&vault, look.folders.templates()), &sets)?
-                .replace("{{title}}", &title),
+        let (text, aliases) = match &imported {
+            Some(imported) => (imported.body.clone(), &imported.aliases[..]),
+            None => (template(&vault, look.folders.templates()), &[][..]),
         };
+        let mut text = note::set_properties(&text, &sets)?;
+        for alias in aliases.iter().map(String::as_str).chain([id.as_str()]) {
+            text = note::with_alias(&text, alias)?;
+        }
+        if imported.is_none() {
+            text = text.replace("{{title}}", &title);
+        }
         if let Created::New = create(&lock, &vault, &path, &text)? {
             report(global, &vault, &id, &path)?;
             return Ok(Exit::Done);
@@ -97,7 +103,6 @@ fn properties(
     let text = |text: &str| Some(PropertyValue::Text(text.to_owned()));
     let mut sets = vec![
         ("id", text(id.as_str())),
-        ("aliases", Some(PropertyValue::List(vec![id.to_string()]))),
         ("title", text(title)),
         ("type", text(kind.slug())),
         ("status", text(status.slug())),

@@ -8,7 +8,7 @@ use tokio_util::sync::CancellationToken;
 use super::Failure;
 use super::args::Global;
 use crate::domain::{FeatureId, FeatureView};
-use crate::engine::{Engine, EngineError, Listener, Observation, Options, Outcome, Settled};
+use crate::engine::{Engine, EngineError, Listener, Observation, Options, Outcome, PAUSE, Settled};
 use crate::vault::Vault;
 
 /// Time between a signal and the end of the program, whatever hangs.
@@ -43,7 +43,11 @@ pub enum Work {
 
 /// Opens an engine and lets it work until it ends or a signal stops it.
 pub fn work(vault: &Vault, options: Options, work: &Work) -> Result<Outcome, Failure> {
-    let outcome = with_engine(vault, options, async |engine, stop| match work {
+    let opening = match work {
+        Work::UntilIdle => Opening::WhenWritable(Some(PAUSE)),
+        Work::UntilStopped => Opening::WhenWritable(None),
+    };
+    let outcome = with_engine(vault, options, opening, async |engine, stop| match work {
         Work::UntilIdle => engine.run(stop).await,
         Work::UntilStopped => engine.watch(stop).await,
     });
@@ -52,20 +56,33 @@ pub fn work(vault: &Vault, options: Options, work: &Work) -> Result<Outcome, Fai
 
 /// Keeps the books once: no agents, no pushes, no merges. `None` when a signal stopped it.
 pub fn keep_books(vault: &Vault, options: Options) -> Result<Option<Settled>, Failure> {
-    with_engine(vault, options, async |engine, stop| engine.keep_books(stop).await)
+    with_engine(vault, options, Opening::AtOnce, async |engine, stop| engine.keep_books(stop).await)
+}
+
+/// Whether an engine waits for a vault that cannot be written, and for how long.
+enum Opening {
+    AtOnce,
+    WhenWritable(Option<Duration>),
 }
 
 /// `None` when a signal came and the work did not end in time.
 fn with_engine<T>(
     vault: &Vault,
     options: Options,
+    opening: Opening,
     work: impl AsyncFnOnce(&mut Engine, &CancellationToken) -> Result<T, EngineError>,
 ) -> Result<Option<T>, Failure> {
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     let done = runtime.block_on(async {
         let stop = CancellationToken::new();
         stop_on_signals(&stop)?;
-        let mut engine = Engine::open(vault, options).await?;
+        let opened = match opening {
+            Opening::AtOnce => Some(Engine::open(vault, options).await?),
+            Opening::WhenWritable(patience) => {
+                Engine::open_when_writable(vault, options, &stop, patience).await?
+            }
+        };
+        let Some(mut engine) = opened else { return Ok(None) };
         tokio::select! {
             done = work(&mut engine, &stop) => Ok::<Option<T>, Failure>(Some(done?)),
             () = patience_ends(&stop) => Ok(None),

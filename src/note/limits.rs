@@ -93,6 +93,7 @@ pub(crate) fn settings(settings: &Settings, given: &Given) -> Vec<Breach> {
     limits.within("poll_seconds", settings.poll_seconds, 1, 86_400);
     limits.within("debounce_ms", settings.debounce_ms, 0, 60_000);
     limits.within("quiet_seconds", settings.quiet_seconds, 0, 3_600);
+    limits.within("write_pause_seconds", settings.write_pause_seconds, 0, 3_600);
     limits.within("max_parallel", settings.max_parallel.into(), 1, 1_000);
     limits.within("max_parallel_per_repo", settings.max_parallel_per_repo.into(), 1, 1_000);
     limits.within("max_rounds", settings.max_rounds.into(), 1, 100);

@@ -22,16 +22,10 @@ pub struct Relocation<'a> {
 impl<'a> Relocation<'a> {
     /// `moves` are pairs of old and new path; `files` are all files of the vault, before the moves or after them.
     pub fn of(moves: &'a [(NotePath, NotePath)], files: impl IntoIterator<Item = &'a NotePath>) -> Self {
-        let mut staying = Places::of(files);
-        for (from, to) in moves {
-            staying.remove(from);
-            staying.remove(to);
-        }
-        let (mut before, mut after) = (staying.clone(), staying);
-        for (from, to) in moves {
-            before.add(from);
-            after.add(to);
-        }
+        let moving = moves.iter().flat_map(|(from, to)| [from, to]);
+        let staying = Places::of(files).without(moving);
+        let before = staying.with(moves.iter().map(|(from, _)| from));
+        let after = staying.with(moves.iter().map(|(_, to)| to));
         let moves = moves.iter().map(|(from, to)| (from, to)).collect();
         Self { moves, folder: None, before, after }
     }

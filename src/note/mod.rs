@@ -3,6 +3,7 @@
 //! Parsing never fails: it gives what could be read and diagnostics with line numbers. Edits are functions of the
 //! current text; what cannot be edited safely is refused. Nothing here reads files or knows where a vault lies.
 
+mod aliases;
 mod anchors;
 mod block;
 mod by_path;
@@ -35,7 +36,8 @@ mod schema;
 mod sections;
 mod yaml;
 
-pub use anchors::{Anchors, Missing};
+pub use aliases::with_alias;
+pub use anchors::{Anchors, Missing, mend_headings};
 pub use block::{Block, block_hash, blocks, set_block, without_blocks};
 pub use by_path::may_link_by_path;
 pub use criteria::tick_criteria;

@@ -1,7 +1,5 @@
 //! Which file a link leads to, by the files' paths alone. It does not read files and knows no headings or blocks.
 
-use std::collections::HashMap;
-
 use unicode_normalization::UnicodeNormalization;
 
 use super::link::{Link, LinkKind};
@@ -10,8 +8,8 @@ use crate::domain::{NotePath, is_below};
 /// The files of a vault, found as Obsidian finds them: composed, without regard to case, notes with or without `.md`.
 #[derive(Debug, Clone, Default)]
 pub struct Places<'a> {
-    /// Folded path and path, by folded file name.
-    by_name: HashMap<String, Vec<(String, &'a NotePath)>>,
+    /// Sorted by the hash of the folded file name: 100,000 files are laid out in milliseconds, and copied in less.
+    by_name: Vec<(u64, &'a NotePath)>,
 }
 
 /// How a link names its file.
@@ -29,22 +27,23 @@ pub enum Reach {
 
 impl<'a> Places<'a> {
     pub fn of(files: impl IntoIterator<Item = &'a NotePath>) -> Self {
-        let mut places = Self::default();
-        for path in files {
-            places.add(path);
-        }
-        places
+        Self::default().with(files)
     }
 
-    pub(crate) fn add(&mut self, path: &'a NotePath) {
-        let same_name = self.by_name.entry(fold(path.file_name())).or_default();
-        same_name.push((fold(path.as_str()), path));
+    /// These files too.
+    pub(crate) fn with(&self, more: impl IntoIterator<Item = &'a NotePath>) -> Self {
+        let mut by_name = self.by_name.clone();
+        by_name.extend(more.into_iter().map(|path| (name_hash(path.file_name()), path)));
+        // Takes what was sorted as one run.
+        by_name.sort();
+        Self { by_name }
     }
 
-    pub(crate) fn remove(&mut self, path: &NotePath) {
-        if let Some(same_name) = self.by_name.get_mut(&fold(path.file_name())) {
-            same_name.retain(|(_, other)| *other != path);
-        }
+    /// All but these.
+    pub(crate) fn without(mut self, gone: impl IntoIterator<Item = &'a NotePath>) -> Self {
+        let gone = Self::of(gone).by_name;
+        self.by_name.retain(|file| gone.binary_search(file).is_err());
+        self
     }
 
     /// The file that a link in the note `from` leads to; the note itself for `[[#heading]]`.
@@ -89,10 +88,11 @@ impl<'a> Places<'a> {
             let ends = |path: &str| {
                 path.strip_suffix(&*wanted).is_some_and(|head| head.is_empty() || head.ends_with('/'))
             };
-            let mut found: Vec<_> = self.named(&wanted).iter().filter(|(folded, _)| ends(folded)).collect();
+            let folded = self.named(&wanted).map(|path| (fold(path.as_str()), path));
+            let mut found: Vec<_> = folded.filter(|(folded, _)| ends(folded)).collect();
             if !found.is_empty() {
                 found.sort_by_key(|(folded, path)| (!below(folded), folded.len(), *path));
-                return found.into_iter().map(|(_, path)| *path).collect();
+                return found.into_iter().map(|(_, path)| path).collect();
             }
         }
         vec![]
@@ -103,16 +103,36 @@ impl<'a> Places<'a> {
         ["", ".md"].into_iter().find_map(|extension| {
             let exact = format!("{path}{extension}");
             let wanted = fold(&exact);
-            let alike = self.named(&wanted).iter().filter(|(folded, _)| *folded == wanted);
+            let alike = self.named(&wanted).filter(|path| folds_to(path.as_str(), &wanted));
             // Where a file system tells cases apart, the one that is written so.
-            alike.map(|(_, path)| *path).min_by_key(|path| (path.as_str() != exact, *path))
+            alike.min_by_key(|path| (path.as_str() != exact, *path))
         })
     }
 
-    fn named(&self, folded_path: &str) -> &[(String, &'a NotePath)] {
-        let name = folded_path.rsplit_once('/').map_or(folded_path, |(_, name)| name);
-        self.by_name.get(name).map_or(&[], Vec::as_slice)
+    /// All files with the name of this path, and hardly any others.
+    fn named(&self, folded_path: &str) -> impl Iterator<Item = &'a NotePath> + use<'_, 'a> {
+        let name = name_hash(folded_path.rsplit_once('/').map_or(folded_path, |(_, name)| name));
+        let from = self.by_name.partition_point(|(hash, _)| *hash < name);
+        self.by_name[from..].iter().take_while(move |(hash, _)| *hash == name).map(|(_, path)| *path)
     }
+}
+
+/// FNV-1a of the folded name.
+fn name_hash(name: &str) -> u64 {
+    let hash = |bytes: &mut dyn Iterator<Item = u8>| {
+        bytes.fold(0xcbf2_9ce4_8422_2325, |hash: u64, byte| {
+            (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
+        })
+    };
+    if name.is_ascii() {
+        hash(&mut name.bytes().map(|byte| byte.to_ascii_lowercase()))
+    } else {
+        hash(&mut fold(name).bytes())
+    }
+}
+
+fn folds_to(path: &str, folded: &str) -> bool {
+    if path.is_ascii() { path.eq_ignore_ascii_case(folded) } else { fold(path) == folded }
 }
 
 /// Paths are compared so: composed, without regard to case.

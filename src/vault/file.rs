@@ -48,6 +48,8 @@ pub(super) enum Content {
 #[derive(Debug, Default)]
 pub(super) struct Folder {
     pub files: Vec<File>,
+    /// Names of files that are no notes. Not kept for the next process: every look lists them anyway.
+    pub others: Vec<String>,
     pub problems: Vec<Diagnostic>,
 }
 
@@ -309,7 +311,7 @@ mod tests {
         file.stat = Stat::of(&fs::symlink_metadata(folder.path().join("A.md")).unwrap());
         let known = |settled| {
             let files = vec![File { settled, ..file.clone() }];
-            HashMap::from([(String::new(), Folder { files, problems: vec![] })])
+            HashMap::from([(String::new(), Folder { files, ..Folder::default() })])
         };
         assert_eq!(look(&known(false)).1, Was::Read { changed: true });
         assert_eq!(look(&known(true)).1, Was::Same, "a settled stat is believed");

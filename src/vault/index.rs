@@ -75,7 +75,7 @@ pub(super) fn load(vault: &Vault) -> Option<HashMap<String, Folder>> {
     let folders = stored.folders.into_iter().map(|folder| {
         let files = folder.files.into_iter().map(|file| file.restored(vault, folder.path));
         let files = files.collect::<Option<Vec<File>>>()?;
-        Some((folder.path.to_owned(), Folder { files, problems: folder.problems }))
+        Some((folder.path.to_owned(), Folder { files, others: vec![], problems: folder.problems }))
     });
     folders.collect()
 }

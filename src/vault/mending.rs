@@ -5,82 +5,64 @@
 use regex::{Regex, RegexBuilder};
 
 use super::{Scan, ScannedNote, Vault};
-use crate::domain::{Diagnostic, NotePath};
+use crate::domain::NotePath;
 use crate::note::Relocation;
 
 const BOOKMARKS: &str = ".obsidian/bookmarks.json";
 /// Above this many moved files every note is looked into.
 const MOST_NEEDLES: usize = 64;
 
-/// All files that links can lead to, and those besides notes that hold some.
-#[derive(Debug, Default)]
-pub(crate) struct Files {
-    pub all: Vec<NotePath>,
-    /// Canvases and Obsidian's bookmarks.
-    json: Vec<NotePath>,
-}
-
-impl Files {
-    pub fn of(vault: &Vault, problems: &mut Vec<Diagnostic>) -> Self {
-        let mut files = Self::default();
-        let walk =
-            walkdir::WalkDir::new(vault.root()).follow_links(false).into_iter().filter_entry(|entry| {
-                let hidden = entry.file_name().to_str().is_none_or(super::foreign::is_ignored_folder);
-                entry.depth() == 0 || !entry.file_type().is_dir() || !hidden
-            });
-        for entry in walk {
-            match entry {
-                Ok(entry) if entry.file_type().is_dir() => {}
-                Ok(entry) => {
-                    let inside = entry.path().strip_prefix(vault.root()).ok().and_then(|path| path.to_str());
-                    files.all.extend(inside.and_then(|path| NotePath::new(path).ok()));
-                }
-                Err(error) => problems.push(Diagnostic::warning(
-                    "unreadable",
-                    format!("cannot look for links: {error}"),
-                    "make the folder readable for this user",
-                )),
-            }
-        }
-        files.all.sort();
-        files.json = files.all.iter().filter(|path| is_canvas(path)).cloned().collect();
-        if vault.root().join(BOOKMARKS).is_file() {
-            files.json.extend(NotePath::new(BOOKMARKS));
-        }
-        files
+/// The files besides notes that hold links.
+pub fn canvases_and_bookmarks(vault: &Vault, scan: &Scan) -> Vec<NotePath> {
+    let mut json: Vec<NotePath> = scan.others().filter(|path| is_canvas(path)).cloned().collect();
+    if vault.root().join(BOOKMARKS).is_file() {
+        json.extend(NotePath::new(BOOKMARKS));
     }
+    json
 }
 
-/// All files of the vault that links can lead to, sorted.
-pub fn linkable_files(vault: &Vault) -> Vec<NotePath> {
-    Files::of(vault, &mut vec![]).all
+/// The first of these files whose links the move of one file mends.
+pub fn mended_among<'p>(
+    vault: &Vault,
+    a_move: &(NotePath, NotePath),
+    scan: &Scan,
+    among: impl IntoIterator<Item = &'p NotePath>,
+) -> Option<NotePath> {
+    let mending = Mending::of(vault, std::slice::from_ref(a_move), None, scan);
+    let is_mended =
+        |path: &&NotePath| vault.read(path).is_ok_and(|text| mending.mended(path, &text).is_some());
+    among.into_iter().find(is_mended).cloned()
 }
 
 /// What moves make of the vault's files.
 pub(crate) struct Mending<'a> {
     relocation: Relocation<'a>,
     moves: &'a [(NotePath, NotePath)],
-    files: &'a Files,
+    scan: &'a Scan,
+    /// Canvases and Obsidian's bookmarks.
+    json: Vec<NotePath>,
     needles: Option<Regex>,
 }
 
 impl<'a> Mending<'a> {
     /// `folder` is the folder that moves with all of `moves`, if one does.
     pub fn of(
+        vault: &Vault,
         moves: &'a [(NotePath, NotePath)],
         folder: Option<(&'a NotePath, &'a NotePath)>,
-        files: &'a Files,
+        scan: &'a Scan,
     ) -> Self {
-        let relocation = Relocation::of(moves, &files.all);
+        let relocation = Relocation::of(moves, scan.files());
         let relocation = match folder {
             Some((from, to)) => relocation.with_folder(from, to),
             None => relocation,
         };
-        Self { relocation, moves, files, needles: needles(moves).filter(|_| folder.is_none()) }
+        let json = canvases_and_bookmarks(vault, scan);
+        Self { relocation, moves, scan, json, needles: needles(moves).filter(|_| folder.is_none()) }
     }
 
     /// Files that stay and may hold a link that the moves break.
-    pub fn suspects<'s>(&'s self, scan: &'s Scan) -> impl Iterator<Item = &'s NotePath> {
+    pub fn suspects(&self) -> impl Iterator<Item = &NotePath> {
         let by_path_alone = self.needles.is_some() && self.keeps_names();
         let is_suspect = move |note: &&std::sync::Arc<ScannedNote>| {
             if by_path_alone && !note.links_by_path {
@@ -89,10 +71,20 @@ impl<'a> Mending<'a> {
             let text = note.text_once();
             text.contains('[') && self.needles.as_ref().is_none_or(|needles| needles.is_match(&text))
         };
-        let notes = scan.notes.iter().filter(is_suspect).map(|note| &note.path);
+        let notes = self.scan.notes.iter().filter(is_suspect).map(|note| &note.path);
         notes
-            .chain(&self.files.json)
+            .chain(&self.json)
             .filter(|path| !self.moves.iter().any(|(from, to)| from == *path || to == *path))
+    }
+
+    /// The suspects whose links are mended.
+    pub fn mends(&self, vault: &Vault) -> Vec<NotePath> {
+        let text = |path: &NotePath| match self.scan.note(path) {
+            Some(note) => Some(note.text_once().to_string()),
+            None => vault.read(path).ok(),
+        };
+        let is_mended = |path: &&NotePath| text(path).is_some_and(|text| self.mended(path, &text).is_some());
+        self.suspects().filter(is_mended).cloned().collect()
     }
 
     /// Whether every moved file keeps its name and no other file has that name: then a link by name alone leads where it
@@ -101,7 +93,7 @@ impl<'a> Mending<'a> {
         self.moves.iter().all(|(from, to)| {
             let stem = from.stem();
             let has_namesake = || {
-                self.files.all.iter().any(|file| {
+                self.scan.files().any(|file| {
                     file != from
                         && file != to
                         && file.file_name().split('.').next().is_some_and(|name| {

@@ -10,11 +10,14 @@ use serde::{Deserialize, Serialize};
 
 use super::kept::follow_move;
 use super::lock::private_folder;
-use super::mending::{Files, Mending};
+use super::mending::Mending;
 use super::root::is_absent;
 use super::store::edit;
-use super::{Scan, StoreError, Vault, VaultError, VaultLock, place};
+use super::{Scan, StoreError, Vault, VaultError, VaultLock, left_place, place};
 use crate::domain::{ContentHash, Diagnostic, NotePath};
+
+/// Of the move that was begun, in `.ado/`.
+const RECORD: &str = "move.json";
 
 /// What a move did.
 #[derive(Debug, Clone, Default)]
@@ -69,8 +72,8 @@ pub fn preview_move(
     if fs::symlink_metadata(vault.absolute(to)?).is_ok() {
         return Err(VaultError::Exists { path: to.to_string() });
     }
-    let (moves, files) = (begun.moves(), Files::of(vault, &mut vec![]));
-    let mending = Mending::of(&moves, begun.folder(), &files);
+    let moves = begun.moves();
+    let mending = Mending::of(vault, &moves, begun.folder(), scan);
     let relinked = |path: &NotePath, to: &NotePath| {
         let before = vault.read(path).unwrap_or_default();
         let after = mending.mended(path, &before);
@@ -82,22 +85,56 @@ pub fn preview_move(
         })
     };
     let own = moves.iter().filter_map(|(from, to)| relinked(from, to));
-    let others = mending.suspects(scan).filter_map(|path| relinked(path, path));
+    let others = mending.suspects().filter_map(|path| relinked(path, path));
     Ok(own.chain(others).collect())
 }
 
-/// The files besides those that move whose links a move would mend, as `scan` has them. Changes nothing: their present
-/// versions can be committed as a human's before. A file that is moved already may be at `to`.
-pub fn mended_by_move(vault: &Vault, from: &NotePath, to: &NotePath, scan: &Scan) -> Vec<NotePath> {
-    let moves = [(from.clone(), to.clone())];
-    let files = Files::of(vault, &mut vec![]);
-    let mending = Mending::of(&moves, None, &files);
-    let text = |path: &NotePath| match scan.note(path) {
-        Some(note) => Some(note.text_once().to_string()),
-        None => vault.read(path).ok(),
-    };
-    let is_mended = |path: &&NotePath| text(path).is_some_and(|text| mending.mended(path, &text).is_some());
-    mending.suspects(scan).filter(is_mended).cloned().collect()
+/// A move of one file and what it would make of links, found out once.
+pub struct Foreseen<'a> {
+    from: &'a NotePath,
+    to: &'a NotePath,
+    mending: Mending<'a>,
+    /// The files besides the one that moves whose links the move mends: their present versions can be committed as a
+    /// human's before.
+    pub mends: Vec<NotePath>,
+}
+
+impl<'a> Foreseen<'a> {
+    /// `a_move` is the old place and the new one, where the file may be already; `scan` tells which files there are.
+    pub fn of(vault: &Vault, a_move: &'a (NotePath, NotePath), scan: &'a Scan) -> Self {
+        let mending = Mending::of(vault, std::slice::from_ref(a_move), None, scan);
+        let mends = mending.mends(vault);
+        Self { from: &a_move.0, to: &a_move.1, mending, mends }
+    }
+
+    /// Moves the file, as [`relocate`].
+    ///
+    /// # Errors
+    /// As [`relocate`].
+    pub fn carry_out(&self, lock: &VaultLock, vault: &Vault) -> Result<Moved, VaultError> {
+        match rename(vault, self.from, self.to)? {
+            Some(begun) => self.finish(lock, vault, begun),
+            None => self.mend_after(lock, vault, &|_| None),
+        }
+    }
+
+    /// Mends what the move broke where it is done already, as [`mend_after_move`].
+    ///
+    /// # Errors
+    /// As [`mend_after_move`].
+    pub fn mend_after(
+        &self,
+        lock: &VaultLock,
+        vault: &Vault,
+        unmended: &dyn Fn(&NotePath) -> Option<ContentHash>,
+    ) -> Result<Moved, VaultError> {
+        let begun = done_already(vault, self.from, self.to, unmended)?;
+        self.finish(lock, vault, begun)
+    }
+
+    fn finish(&self, lock: &VaultLock, vault: &Vault, begun: Begun) -> Result<Moved, VaultError> {
+        mend_all(lock, vault, begun, &self.mending, self.mends.iter())
+    }
 }
 
 /// Moves a file, or a folder with all that is in it, and mends the links that lead there or go out relatively. A second
@@ -116,13 +153,19 @@ pub fn relocate(
     if from == to {
         return Ok(Moved::default());
     }
-    let record = private_folder(vault)?.join("move.json");
+    match rename(vault, from, to)? {
+        Some(begun) => finish(lock, vault, begun, scan),
+        None => mend_after_move(lock, vault, from, to, scan, &|_| None),
+    }
+}
+
+/// Writes down the move and renames. `None` where it was renamed before.
+fn rename(vault: &Vault, from: &NotePath, to: &NotePath) -> Result<Option<Begun>, VaultError> {
+    let record = private_folder(vault)?.join(RECORD);
     let (old, new) = (vault.absolute(from)?, vault.absolute(to)?);
     let begun = match plan(vault, from, to) {
         Ok(begun) => begun,
-        Err(VaultError::Missing { .. }) if fs::symlink_metadata(&new).is_ok() => {
-            return mend_after_move(lock, vault, from, to, scan, &|_| None);
-        }
+        Err(VaultError::Missing { .. }) if fs::symlink_metadata(&new).is_ok() => return Ok(None),
         Err(error) => return Err(error),
     };
     if fs::symlink_metadata(&new).is_ok() {
@@ -145,7 +188,10 @@ pub fn relocate(
     }
     place::sync_folder(&new)?;
     place::sync_folder(&old)?;
-    finish(lock, vault, begun, scan, &record)
+    if !begun.is_folder && from.is_markdown() {
+        left_place::remember(vault, from, to)?;
+    }
+    Ok(Some(begun))
 }
 
 /// Mends the links that a move broke which is done already, by hand or before a crash. The own links of a moved file are
@@ -158,21 +204,28 @@ pub fn mend_after_move(
     scan: &Scan,
     unmended: &dyn Fn(&NotePath) -> Option<ContentHash>,
 ) -> Result<Moved, VaultError> {
-    let record = private_folder(vault)?.join("move.json");
+    let begun = done_already(vault, from, to, unmended)?;
+    finish(lock, vault, begun, scan)
+}
+
+/// The move as it was written down before a crash, or as it looks from where it led.
+fn done_already(
+    vault: &Vault,
+    from: &NotePath,
+    to: &NotePath,
+    unmended: &dyn Fn(&NotePath) -> Option<ContentHash>,
+) -> Result<Begun, VaultError> {
     let same = |begun: &Begun| begun.from == *from && begun.to == *to;
-    let begun = match load(&record)?.filter(same) {
-        Some(begun) => begun,
-        None => {
-            let back = plan(vault, to, from)?;
-            let files = back.files.into_iter().map(|file| Moving {
-                text: unmended(&file.to).unwrap_or_else(unknown),
-                from: file.to,
-                to: file.from,
-            });
-            Begun { from: from.clone(), to: to.clone(), files: files.collect(), ..back }
-        }
-    };
-    finish(lock, vault, begun, scan, &record)
+    if let Some(begun) = load(&private_folder(vault)?.join(RECORD))?.filter(same) {
+        return Ok(begun);
+    }
+    let back = plan(vault, to, from)?;
+    let files = back.files.into_iter().map(|file| Moving {
+        text: unmended(&file.to).unwrap_or_else(unknown),
+        from: file.to,
+        to: file.from,
+    });
+    Ok(Begun { from: from.clone(), to: to.clone(), files: files.collect(), ..back })
 }
 
 impl Begun {
@@ -232,29 +285,34 @@ fn below(vault: &Vault, path: &NotePath) -> Result<Vec<NotePath>, VaultError> {
 
 /// Finishes the move that a crash cut off after its rename: mends what is not mended yet. `None` when there is none.
 pub fn finish_move(lock: &VaultLock, vault: &Vault, scan: &Scan) -> Result<Option<Moved>, VaultError> {
-    let record = private_folder(vault)?.join("move.json");
+    let record = private_folder(vault)?.join(RECORD);
     let Some(begun) = load(&record)? else { return Ok(None) };
     if vault.absolute(&begun.from)?.exists() || !vault.absolute(&begun.to)?.exists() {
         // Not moved yet, or moved on by a human since.
         place::remove(&record)?;
         return Ok(None);
     }
-    finish(lock, vault, begun, scan, &record).map(Some)
+    finish(lock, vault, begun, scan).map(Some)
 }
 
 /// Mends what the finished rename broke.
-fn finish(
+fn finish(lock: &VaultLock, vault: &Vault, begun: Begun, scan: &Scan) -> Result<Moved, VaultError> {
+    let moves = begun.moves();
+    let (from, to) = (begun.from.clone(), begun.to.clone());
+    let mending = Mending::of(vault, &moves, begun.is_folder.then_some((&from, &to)), scan);
+    mend_all(lock, vault, begun, &mending, mending.suspects())
+}
+
+/// Mends the moved files and `others`, and takes the record away.
+fn mend_all<'s>(
     lock: &VaultLock,
     vault: &Vault,
     mut begun: Begun,
-    scan: &Scan,
-    record: &Path,
+    mending: &Mending<'_>,
+    others: impl Iterator<Item = &'s NotePath>,
 ) -> Result<Moved, VaultError> {
+    let record = &private_folder(vault)?.join(RECORD);
     let mut problems = Vec::new();
-    let (moves, files) = (begun.moves(), Files::of(vault, &mut problems));
-    let (from, to) = (begun.from.clone(), begun.to.clone());
-    let folder = begun.is_folder.then_some((&from, &to));
-    let mending = Mending::of(&moves, folder, &files);
     for file in begun.files.clone() {
         follow_move(vault, &file.from, &file.to)?;
         if file.text == unknown() {
@@ -268,7 +326,7 @@ fn finish(
         });
         note_problem(&file.to, own.map(|_| ()), &mut problems)?;
     }
-    for path in mending.suspects(scan) {
+    for path in others {
         let mended = edit(lock, vault, path, |text| {
             Ok::<_, Infallible>(mending.mended(path, text).unwrap_or_else(|| text.to_owned()))
         });
@@ -279,6 +337,7 @@ fn finish(
         }
         note_problem(path, mended.map(|_| ()), &mut problems)?;
     }
+    let moves = begun.moves();
     let mut touched = begun.touched;
     touched.extend(moves.into_iter().flat_map(|(from, to)| [from, to]));
     touched.sort();

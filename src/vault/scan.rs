@@ -6,7 +6,7 @@ use std::fs;
 use std::sync::Arc;
 
 use super::file::{Content, File, Folder, Look, Was};
-use super::foreign::{FileKind, is_ignored_folder, kind_of, without_copy_number};
+use super::foreign::{FileKind, id_line, is_ignored_folder, kind_of, without_copy_number};
 use super::scanned::ScannedNote;
 use super::walk::{self, Listed};
 use super::{Folders, Vault, VaultError, index};
@@ -35,6 +35,10 @@ pub struct Scanner {
 pub struct Scan {
     /// The same list again while nothing changes.
     pub notes: Arc<Vec<Arc<ScannedNote>>>,
+    /// All other files that links may lead to.
+    others: Arc<Vec<NotePath>>,
+    /// Those of the others that would be notes if they were no copies of some.
+    copies: Arc<Vec<NotePath>>,
     /// Files that are not acted on, and why.
     pub problems: Arc<Vec<Diagnostic>>,
     /// Notes whose text is new or other than at this scanner's last scan, sorted.
@@ -47,7 +51,9 @@ struct Changes {
     /// Notes that are there with another text, another time, or no more.
     notes: Vec<(NotePath, Option<Arc<ScannedNote>>)>,
     changed: Vec<NotePath>,
-    /// Whether anything but single notes is other than before.
+    /// Whether there are other files besides notes than before.
+    others: bool,
+    /// Whether anything but single notes and files besides notes is other than before.
     is_large: bool,
 }
 
@@ -162,13 +168,13 @@ impl Scanner {
         changes: &mut Changes,
     ) {
         let names = vec![path.file_name().to_owned()];
-        let listed = [Listed { folder: path.folder().to_owned(), names, problems: vec![] }];
+        let listed = [Listed { folder: path.folder().to_owned(), names, ..Listed::default() }];
         let look = Look { vault: &self.vault, folders, folders_changed: false, known };
         let found = look.at_all(&listed).pop().unwrap_or_default();
         let Some(folder) = known.get_mut(path.folder()) else { return };
         let at = folder.files.iter().position(|file| *file.name == *path.file_name());
         let before = at.map(|at| folder.files[at].clone());
-        let was = Folder { files: before.into_iter().collect(), problems: vec![] };
+        let was = Folder { files: before.into_iter().collect(), ..Folder::default() };
         match (at, found.first()) {
             (Some(at), Some((file, _))) => folder.files[at] = file.clone(),
             (Some(at), None) => drop(folder.files.remove(at)),
@@ -188,13 +194,14 @@ impl Scanner {
     ) {
         let before = known.remove(&listed.folder);
         changes.is_large |= before.as_ref().is_none_or(|before| before.problems != listed.problems);
+        changes.others |= before.as_ref().is_none_or(|before| before.others != listed.others);
         let is_same = before.as_ref().is_some_and(|before| before.files.len() == found.len())
             && found.iter().all(|(_, was)| *was == Was::Same);
         if !is_same {
             self.compare(before.as_ref(), &listed.folder, &found, changes);
         }
         let files = found.into_iter().map(|(file, _)| file).collect();
-        known.insert(listed.folder, Folder { files, problems: listed.problems });
+        known.insert(listed.folder, Folder { files, others: listed.others, problems: listed.problems });
     }
 
     /// Notes what differs in a folder.
@@ -261,6 +268,9 @@ impl Scanner {
             }
             self.last.notes = Arc::new(notes);
         }
+        if changes.others && !changes.is_large {
+            self.last.others = Arc::new(others_of(known, &self.last.copies));
+        }
         if self.unsaved >= WORTH_KEEPING {
             match index::save(&self.vault, known) {
                 Ok(()) => {}
@@ -276,6 +286,16 @@ impl Scan {
     /// The note at `path`.
     pub fn note(&self, path: &NotePath) -> Option<&ScannedNote> {
         self.notes.binary_search_by(|note| note.path.cmp(path)).ok().map(|at| &*self.notes[at])
+    }
+
+    /// All files that links can lead to: the notes, then the others.
+    pub fn files(&self) -> impl Iterator<Item = &NotePath> {
+        self.notes.iter().map(|note| &note.path).chain(self.others())
+    }
+
+    /// The files that are no notes, or cannot be read as such.
+    pub fn others(&self) -> impl Iterator<Item = &NotePath> {
+        self.others.iter()
     }
 
     /// The notes right in `folder`, not those in folders below it.
@@ -315,13 +335,34 @@ fn all_of(known: &HashMap<String, Folder>) -> Scan {
         }
     }
     notes.sort_by(|one, other| one.path.cmp(&other.path));
-    set_numbered_copies_aside(&mut notes, &mut problems);
+    let copies = set_numbered_copies_aside(&mut notes, &mut problems);
     problems.sort_by(|one, other| (&one.path, &one.code).cmp(&(&other.path, &other.code)));
-    Scan { notes: Arc::new(notes), problems: Arc::new(problems), changed: vec![] }
+    Scan {
+        notes: Arc::new(notes),
+        others: Arc::new(others_of(known, &copies)),
+        copies: Arc::new(copies),
+        problems: Arc::new(problems),
+        changed: vec![],
+    }
 }
 
-/// `Name 2.md` is a conflict copy when `Name.md` beside it has the same feature id.
-fn set_numbered_copies_aside(notes: &mut Vec<Arc<ScannedNote>>, problems: &mut Vec<Diagnostic>) {
+/// Files that are no notes, notes that cannot be read, and `copies` of notes.
+fn others_of(known: &HashMap<String, Folder>, copies: &[NotePath]) -> Vec<NotePath> {
+    let of_folder = |(path, folder): (&String, &Folder)| {
+        let unread = folder.files.iter().filter(|file| matches!(file.content, Content::Problem(_)));
+        let names = folder.others.iter().map(|name| &**name).chain(unread.map(|file| &*file.name));
+        names.filter_map(|name| NotePath::new(walk::joined(path, name)).ok()).collect::<Vec<_>>()
+    };
+    let mut others: Vec<NotePath> = known.iter().flat_map(of_folder).chain(copies.iter().cloned()).collect();
+    others.sort();
+    others
+}
+
+/// `Name 2.md` is a conflict copy when `Name.md` beside it has the same feature id. Gives the copies.
+fn set_numbered_copies_aside(
+    notes: &mut Vec<Arc<ScannedNote>>,
+    problems: &mut Vec<Diagnostic>,
+) -> Vec<NotePath> {
     let is_copy = |note: &ScannedNote| {
         let original = without_copy_number(note.path.as_str()).and_then(|path| NotePath::new(path).ok())?;
         let original = notes.binary_search_by(|note| note.path.cmp(&original)).ok()?;
@@ -335,7 +376,7 @@ fn set_numbered_copies_aside(notes: &mut Vec<Arc<ScannedNote>>, problems: &mut V
         .filter_map(|note| is_copy(note))
         .collect();
     if copies.is_empty() {
-        return;
+        return copies;
     }
     notes.retain(|note| !copies.contains(&note.path));
     problems.extend(copies.iter().map(|path| {
@@ -346,10 +387,5 @@ fn set_numbered_copies_aside(notes: &mut Vec<Arc<ScannedNote>>, problems: &mut V
         let remedy = "take over what is missing in the note, then delete the copy";
         Diagnostic::warning("conflict-copy", message, remedy).in_note(path)
     }));
-}
-
-/// The `id:` line of the front matter.
-fn id_line(text: &str) -> Option<&str> {
-    let front = text.strip_prefix("---")?;
-    front.lines().skip(1).take_while(|line| line.trim_end() != "---").find(|line| line.starts_with("id:"))
+    copies
 }

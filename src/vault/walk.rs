@@ -19,6 +19,8 @@ pub(super) struct Listed {
     pub folder: String,
     /// Names of regular files that are notes, in the system's order, which stays the same while nothing changes.
     pub names: Vec<String>,
+    /// Names of all other files: what links may lead to besides notes.
+    pub others: Vec<String>,
     pub problems: Vec<Diagnostic>,
 }
 
@@ -41,6 +43,7 @@ pub(super) fn list(vault: &Vault, folder: &str) -> Result<Vec<Listed>, VaultErro
                 let message = format!("cannot list `{place}`: {error}");
                 let remedy = "make it readable for this user";
                 listed.names.clear();
+                listed.others.clear();
                 listed.problems = vec![Diagnostic::error("unreadable", message, remedy)];
                 all.push(listed);
             }
@@ -98,14 +101,15 @@ fn one(vault: &Vault, absolute: &Path, listed: &mut Listed, open: &mut Vec<Strin
 
 fn file(vault: &Vault, name: &str, kind: FileType, listed: &mut Listed) {
     let named = kind_of(name);
-    if named == FileKind::Other && kind != FileType::Symlink {
-        return;
-    }
     if kind == FileType::RegularFile
         && !name.contains('\\')
         && matches!(named, FileKind::Note | FileKind::MaybeNumberedCopy)
     {
         listed.names.push(name.to_owned());
+        return;
+    }
+    listed.others.push(name.to_owned());
+    if named == FileKind::Other && kind != FileType::Symlink {
         return;
     }
     let Ok(path) = NotePath::new(joined(&listed.folder, name)) else {

@@ -1,8 +1,9 @@
 //! Moves with their links, and moves that a crash cut short.
 
 use std::fs;
+use std::time::Duration;
 
-use ado_vault::vault::{Scanner, VaultError, mended_by_move, relocate};
+use ado_vault::vault::{Foreseen, Scanner, Sweeper, VaultError, edit, relocate};
 
 use crate::common::{Place, note};
 
@@ -46,10 +47,15 @@ fn assert_mended(place: &Place) {
 fn a_move_mends_every_link_that_it_would_break() {
     let place = linked();
     let scan = Scanner::new(&place.vault).scan().unwrap();
-    let mut foretold = mended_by_move(&place.vault, &note(FROM), &note(TO), &scan);
+    let a_move = (note(FROM), note(TO));
+    let foreseen = Foreseen::of(&place.vault, &a_move, &scan);
+    let mut foretold = foreseen.mends.clone();
     foretold.extend([note(FROM), note(TO)]);
     foretold.sort();
-    let moved = relocate(&place.lock(), &place.vault, &note(FROM), &note(TO), &scan).unwrap();
+    // The scan knows all files: the disk is not walked again.
+    place.write("Later.canvas", &place.text(CANVAS));
+    let moved = foreseen.carry_out(&place.lock(), &place.vault).unwrap();
+    assert!(place.text("Later.canvas").contains(FROM));
     assert_eq!(foretold, moved.touched);
     assert_mended(&place);
     let touched: Vec<_> = moved.touched.iter().map(|path| path.as_str()).collect();
@@ -117,4 +123,59 @@ fn a_folder_s_move_goes_on_after_a_crash_behind_the_rename() {
     assert_eq!(place.text("Home.md"), "[one](b/c/One.md) [[b/c/Two]]\n");
     assert!(moved.touched.contains(&note("Home.md")) && moved.touched.contains(&note("a/Two.md")));
     assert!(!place.file(".ado/move.json").exists());
+}
+
+/// A feature note that ado edited and moved while an editor had it open.
+fn moved_under_an_editor() -> (Place, &'static str) {
+    let place = Place::bare();
+    let opened = "---\nid: FR-001\nstatus: planned\n---\n\nOne.\n\nTwo.\n";
+    place.write(FROM, opened);
+    edit(&place.lock(), &place.vault, &note(FROM), |text| {
+        Ok::<_, std::convert::Infallible>(text.replace("planned", "in_progress"))
+    })
+    .unwrap();
+    let scan = Scanner::new(&place.vault).scan().unwrap();
+    relocate(&place.lock(), &place.vault, &note(FROM), &note(TO), &scan).unwrap();
+    (place, opened)
+}
+
+#[test]
+fn a_save_by_rename_to_where_a_moved_note_was_goes_where_it_is() {
+    let (place, opened) = moved_under_an_editor();
+    place.write(FROM, &opened.replace("Two.", "Two, token."));
+    let mut sweeper = Sweeper::new(&place.vault);
+    let hour = Duration::from_secs(3_600);
+    assert!(!sweeper.is_due(hour).unwrap(), "it is still being saved");
+    assert!(sweeper.is_due(Duration::ZERO).unwrap());
+    assert_eq!(sweeper.sweep(&place.lock(), Duration::ZERO).unwrap(), [note(TO)]);
+    assert!(!place.file(FROM).exists());
+    assert_eq!(place.text(TO), "---\nid: FR-001\nstatus: in_progress\n---\n\nOne.\n\nTwo, token.\n");
+
+    // Once more, after ado moved it on; and saved without any change.
+    let on = "10_features/05_review/FR-001 Dark mode.md";
+    let scan = Scanner::new(&place.vault).scan().unwrap();
+    relocate(&place.lock(), &place.vault, &note(TO), &note(on), &scan).unwrap();
+    place.write(FROM, &opened.replace("One.", "One, token."));
+    sweeper.sweep(&place.lock(), Duration::ZERO).unwrap();
+    assert_eq!(place.text(on), "---\nid: FR-001\nstatus: in_progress\n---\n\nOne, token.\n\nTwo, token.\n");
+    let before = place.text(on);
+    place.write(FROM, opened);
+    sweeper.sweep(&place.lock(), Duration::ZERO).unwrap();
+    assert_eq!((place.file(FROM).exists(), place.text(on)), (false, before));
+}
+
+#[test]
+fn another_note_where_a_moved_one_was_stays_whatever_its_id() {
+    for text in [
+        "---\nid: FR-002\nstatus: planned\n---\n\nOne.\n",
+        "---\nid: FR-001\nstatus: done\n---\n\nSomething else.\n",
+        "no id\n",
+        "",
+    ] {
+        let (place, _) = moved_under_an_editor();
+        let there = place.text(TO);
+        place.write(FROM, text);
+        Sweeper::new(&place.vault).sweep(&place.lock(), Duration::ZERO).unwrap();
+        assert_eq!((place.text(FROM), place.text(TO)), (text.to_owned(), there));
+    }
 }

@@ -32,6 +32,8 @@ enum Change {
     MoveFolder(usize),
     NotText(usize, usize),
     NumberedCopy(usize, usize),
+    /// A file that is no note comes, or goes.
+    Picture(usize, usize),
     NoIndex,
     CutIndex(usize),
     FlipIndex(usize),
@@ -48,7 +50,8 @@ fn change() -> impl Strategy<Value = Change> {
         3 => (folder.clone(), file.clone(), folder.clone()).prop_map(|(from, file, to)| Change::Move(from, file, to)),
         1 => folder.clone().prop_map(Change::MoveFolder),
         1 => (folder.clone(), file.clone()).prop_map(|(folder, file)| Change::NotText(folder, file)),
-        1 => (folder, file).prop_map(|(folder, file)| Change::NumberedCopy(folder, file)),
+        1 => (folder.clone(), file.clone()).prop_map(|(folder, file)| Change::NumberedCopy(folder, file)),
+        2 => (folder, file).prop_map(|(folder, file)| Change::Picture(folder, file)),
         1 => Just(Change::NoIndex),
         1 => any::<usize>().prop_map(Change::CutIndex),
         2 => any::<usize>().prop_map(Change::FlipIndex),
@@ -105,6 +108,13 @@ fn make(place: &Place, other: &[u8], old: &[u8], change: &Change) -> Vec<NotePat
         Change::NumberedCopy(folder, at) => {
             vec![place.write(&path(*folder, *at).replace(".md", " 2.md"), "---\nid: FR-007\n---\n")]
         }
+        Change::Picture(folder, at) => {
+            let picture = path(*folder, at % 3).replace(".md", ".png");
+            if fs::remove_file(place.file(&picture)).is_err() {
+                place.write(&picture, "");
+            }
+            vec![note(&picture)]
+        }
         Change::NoIndex => {
             let _ = fs::remove_file(index);
             vec![]
@@ -136,14 +146,31 @@ fn make(place: &Place, other: &[u8], old: &[u8], change: &Change) -> Vec<NotePat
     }
 }
 
-type Seen = (Vec<(String, TextId, String, Option<Shared<Feature>>)>, Vec<Diagnostic>);
+type Seen = (Vec<(String, TextId, String, Option<Shared<Feature>>)>, Vec<Diagnostic>, Vec<NotePath>);
 
 fn seen(scan: &Scan) -> Seen {
     let notes = scan
         .notes
         .iter()
         .map(|note| (note.path.to_string(), note.blob, note.text_once().to_string(), note.feature.clone()));
-    (notes.collect(), scan.problems.to_vec())
+    let mut files: Vec<NotePath> = scan.files().cloned().collect();
+    files.sort();
+    (notes.collect(), scan.problems.to_vec(), files)
+}
+
+/// What a walk of the disk finds.
+fn files(place: &Place) -> Vec<NotePath> {
+    let is_hidden = |entry: &walkdir::DirEntry| entry.file_name().to_string_lossy().starts_with('.');
+    let walk = walkdir::WalkDir::new(place.vault.root()).min_depth(1).into_iter();
+    let walk = walk.filter_entry(|entry| !is_hidden(entry)).map(Result::unwrap);
+    let files = walk.filter(|entry| !entry.file_type().is_dir());
+    let inside = |entry: walkdir::DirEntry| {
+        let path = entry.path().strip_prefix(place.vault.root()).unwrap().to_str().unwrap().to_owned();
+        note(&path)
+    };
+    let mut files: Vec<NotePath> = files.map(inside).collect();
+    files.sort();
+    files
 }
 
 /// A scan that knows nothing; the index stays as it was.
@@ -183,6 +210,7 @@ fn scans_with_an_index_or_of_some_paths_give_what_a_cold_scan_gives() {
         for change in &changes {
             let paths = make(&place, &other, &old, change);
             let expected = cold(&place);
+            prop_assert_eq!(&expected.2, &files(&place), "all files");
             prop_assert_eq!(&seen(&watching.scan_at(&paths).unwrap()), &expected, "told of {:?}", paths);
             prop_assert_eq!(&seen(&Scanner::new(&place.vault).scan().unwrap()), &expected, "a new process");
             prop_assert_eq!(&seen(&watching.scan().unwrap()), &expected, "a second look");
