@@ -4,6 +4,8 @@
 mod brakes;
 #[path = "decide/drift.rs"]
 mod drift;
+#[path = "decide/holds.rs"]
+mod holds;
 #[path = "decide/random.rs"]
 mod random;
 #[path = "decide/rules.rs"]

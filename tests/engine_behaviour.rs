@@ -19,6 +19,8 @@ mod caps;
 mod machines;
 #[path = "engine_behaviour/moves.rs"]
 mod moves;
+#[path = "engine_behaviour/pace.rs"]
+mod pace;
 #[path = "engine_behaviour/parallel.rs"]
 mod parallel;
 #[path = "engine_behaviour/pauses.rs"]

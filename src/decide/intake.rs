@@ -2,6 +2,7 @@
 //!
 //! Does not know what is done with them afterwards.
 
+use super::holds::MOMENT;
 use super::next::{Next, plain};
 use crate::domain::{Diagnostic, Effect, Feature, FeatureId, FeatureView, Snapshot, Status};
 
@@ -19,6 +20,14 @@ pub(super) fn obstacle(view: &FeatureView, twin: Option<&FeatureView>) -> Option
         ));
     }
     let other = twin?;
+    if other.settling {
+        // It may be a late save of this very note at the place that it was moved from.
+        return Some(Next::pause(
+            format!("{MOMENT}a note with its id is being saved"),
+            format!("`{}` has the same id and is being saved", plain(other.feature.path.as_str())),
+            "it is looked at again in a moment",
+        ));
+    }
     Some(Next::ask(
         &format!("id {} is used twice", view.feature.label()),
         format!("`{}` has the same id", plain(other.feature.path.as_str())),

@@ -7,7 +7,7 @@ use super::eligibility::{self, Gatekeeper};
 use super::intake::{self, FreeIds};
 use super::next::{Next, plain};
 use super::queue::{self, Slots};
-use super::{claims, drift, moves};
+use super::{claims, drift, holds, moves};
 use crate::domain::{Decision, DecisionKind, Feature, FeatureView, Plan, Snapshot, Status};
 
 /// What should happen next: at most one effect per feature, in the order of ids, notes without one last.
@@ -26,13 +26,17 @@ pub fn decide(snapshot: &Snapshot) -> Plan {
             let next = intake::obstacle(view, twin(&ordered, at))
                 .or_else(|| drift::settle(view))
                 .or_else(|| ids.assign(view))
-                .unwrap_or_else(|| judge(snapshot, &gatekeeper, view));
+                .unwrap_or_else(|| holds::show(snapshot, view, judge(snapshot, &gatekeeper, view)));
             (*view, next)
         })
         .collect();
     queue::admit(snapshot, Slots::of(snapshot), &mut judged);
 
+    let judged: Vec<(&FeatureView, Next)> =
+        judged.into_iter().map(|(view, next)| (view, holds::hold(snapshot, view, next))).collect();
+
     Plan {
+        wake: holds::wake(snapshot, &judged),
         decisions: judged.into_iter().map(|(view, next)| decision(view, next)).collect(),
         problems: snapshot.config.problems.clone(),
     }

@@ -2,6 +2,7 @@
 //!
 //! `decide` turns a snapshot into a plan: at most one effect per feature, a reason for every effect and every wait.
 //! One file holds one rule: which notes can be acted on (`intake`), who wins between folder and `status` (`drift`),
+//! which note is left alone for a moment (`holds`),
 //! which machine works (`claims`), what a human's move means (`moves`), what may start (`eligibility`, `dependencies`, `queue`), how a run goes on
 //! (`pipeline`, `steps`, `rounds`, `approvals`, `specifying`, `splitting`, `shepherd`) and what stops it (`brakes`). Knows no files,
 //! processes, clocks or randomness; time is a field of the snapshot.
@@ -14,6 +15,7 @@ mod dependencies;
 mod drift;
 mod eligibility;
 mod estimate;
+mod holds;
 mod instruction;
 mod intake;
 mod look;

@@ -170,6 +170,8 @@ fn make_notes(demo: &Demo) -> Result<(), DemoError> {
     let sets = [
         ("default_repo", Some(PropertyValue::Text(REPOSITORY.to_owned()))),
         ("default_model", Some(PropertyValue::Text(demo.model.to_string()))),
+        // Nobody types in these notes: what takes minutes elsewhere is watched here in seconds.
+        ("write_pause_seconds", Some(PropertyValue::Integer(0))),
     ];
     edit(&lock, &vault, &settings, |text| note::set_properties(text, &sets))?;
     let feature = asset("feature.md")?;

@@ -24,6 +24,8 @@ pub struct Settings {
     pub debounce_ms: u64,
     /// A note that changed within this many seconds is still being typed and is left alone.
     pub quiet_seconds: u64,
+    /// Seconds between two writes of `ado-vault` to the note of one feature, and after a human's save; 0 for none.
+    pub write_pause_seconds: u64,
     pub max_parallel: u32,
     pub max_parallel_per_repo: u32,
     /// Fix rounds (gates or review back to code) before a human is asked.
@@ -72,6 +74,8 @@ pub struct Settings {
     pub sandbox_image: Option<String>,
     /// Fetch and push the vault's own git remote during `sync`, and claim runs there before they begin.
     pub sync_remote: bool,
+    /// Let the hooks `pre-commit` and `commit-msg` of the vault's own repository judge the commits of `ado-vault`.
+    pub commit_hooks: bool,
 }
 
 impl Default for Settings {
@@ -82,6 +86,7 @@ impl Default for Settings {
             poll_seconds: 60,
             debounce_ms: 50,
             quiet_seconds: 3,
+            write_pause_seconds: 5,
             max_parallel: 2,
             max_parallel_per_repo: 2,
             max_rounds: 5,
@@ -116,6 +121,7 @@ impl Default for Settings {
             sandbox: SandboxMode::Required,
             sandbox_image: None,
             sync_remote: true,
+            commit_hooks: false,
         }
     }
 }

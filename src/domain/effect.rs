@@ -1,5 +1,6 @@
 //! What `decide` says should happen: effects and waits, each with its reason.
 
+use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::{
@@ -43,6 +44,10 @@ pub enum Effect {
     Triage {
         run: RunId,
         triage: Triage,
+    },
+    /// Bring the note to what its run's journal says: it was written too lately to do so at once.
+    Show {
+        run: RunId,
     },
     /// Begin a step; it goes on in the background.
     Step {
@@ -132,6 +137,7 @@ impl Effect {
             }
             Self::Step { key, attempt, .. } if *attempt > 1 => format!("begin {key}, attempt {attempt}"),
             Self::Step { key, .. } => format!("begin {key}"),
+            Self::Show { .. } => "bring the note up to date".to_owned(),
             Self::Cancel { .. } => "stop the step at work".to_owned(),
             Self::AdoptPlan { .. } => "take over the plan as edited".to_owned(),
             Self::AskApproval { gate, .. } => format!("ask for the approval of {gate}"),
@@ -153,6 +159,7 @@ impl Effect {
             Self::NoteMove { run, .. }
             | Self::Start { run, .. }
             | Self::Triage { run, .. }
+            | Self::Show { run }
             | Self::Step { run, .. }
             | Self::Cancel { run }
             | Self::AdoptPlan { run, .. }
@@ -177,6 +184,32 @@ impl Effect {
             self,
             Self::AssignId { .. } | Self::Align { .. } | Self::NoteMove { .. } | Self::Finish { .. }
         )
+    }
+
+    /// Whether it can only be done by writing the feature's note. Triage writes it too, but what it writes can follow.
+    pub fn needs_note(&self) -> bool {
+        !matches!(
+            self,
+            Self::NoteMove { .. }
+                | Self::Triage { .. }
+                | Self::Step { .. }
+                | Self::Cancel { .. }
+                | Self::AdoptPlan { .. }
+        )
+    }
+
+    /// The status whose folder it moves the note to, if the note does not lie there.
+    pub fn destination(&self) -> Option<Status> {
+        match self {
+            Self::Align { status, .. } => Some(*status),
+            Self::Advance { to, .. } => Some(*to),
+            Self::Start { from, .. } => {
+                Some(*from).filter(|from| *from != Status::New).and(Some(Status::InProgress))
+            }
+            Self::Publish { .. } => Some(Status::Review),
+            Self::Finish { .. } => Some(Status::Done),
+            _ => None,
+        }
     }
 
     /// Whether performing it may move a note and so change links in others.
@@ -234,6 +267,8 @@ pub enum DecisionKind {
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct Plan {
     pub decisions: Vec<Decision>,
+    /// When the first note that is left alone now may be written, if anything waits for that.
+    pub wake: Option<Timestamp>,
     /// About the vault as a whole.
     pub problems: Vec<Diagnostic>,
 }

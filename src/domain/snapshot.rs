@@ -6,8 +6,8 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::{
-    Config, Feature, FeatureId, MachineName, PullRequestView, RunId, RunState, Shared, Spent, Status,
-    StepKey, Unwell,
+    Config, Feature, FeatureId, MachineName, NotePath, PullRequestView, RunId, RunState, Shared, Spent,
+    Status, StepKey, Unwell,
 };
 
 /// A feature as the last commit of the vault has it: what a human's change is compared with.
@@ -18,6 +18,23 @@ pub struct Committed {
     pub status: Option<Status>,
 }
 
+/// Why ado leaves a note alone for a moment.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Hold {
+    /// When it may be written again.
+    pub until: Timestamp,
+    pub why: HoldReason,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum HoldReason {
+    /// The note itself was written just now, by whomever.
+    JustWritten,
+    /// This note is being typed, and has a link that the note's move would mend.
+    LinkTyped(NotePath),
+}
+
 /// One feature with everything known about it.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct FeatureView {
@@ -26,6 +43,10 @@ pub struct FeatureView {
     pub committed: Option<Committed>,
     /// Whether the note changed within the quiet period, or read differently twice: leave it alone for now.
     pub settling: bool,
+    /// Why the note is not written now; what needs no write of it goes on.
+    pub held: Option<Hold>,
+    /// Whether the note does not show yet what the live run's journal says.
+    pub owed: bool,
     /// All runs, oldest first.
     pub runs: Vec<Shared<RunState>>,
     /// The step that a task of this process is working on.
@@ -61,6 +82,11 @@ impl FeatureView {
             Some(run) if run.ended.is_none() => run.id.clone(),
             last => RunId { feature, number: last.map_or(0, |run| run.id.number).saturating_add(1) },
         })
+    }
+
+    /// Why the note is not written at this time.
+    pub fn held_at(&self, now: Timestamp) -> Option<&Hold> {
+        self.held.as_ref().filter(|hold| hold.until > now)
     }
 
     /// Spent on this feature in its whole life.

@@ -22,6 +22,9 @@ pub enum EngineError {
     /// The vault's git repository cannot take a commit now.
     #[error("the vault's history cannot be written: {0}")]
     HistoryBlocked(String),
+    /// The vault's folder or disk takes nothing now; the text says why and what to do.
+    #[error("{0}")]
+    Unwritable(String),
     /// Another machine may be at work on it.
     #[error(
         "cannot claim {run} for this machine, so its work does not begin; where no other machine works on this vault, set \

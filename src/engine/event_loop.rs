@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use tokio::sync::mpsc;
@@ -17,8 +17,8 @@ use super::transition::{NoteChange, Scribe};
 use super::{EngineError, InProcess, Listener, RunBook, Said, StepExecutor, StepServices, request};
 use crate::decide;
 use crate::domain::{
-    Brake, Diagnostic, Effect, Event, FeatureId, FeatureView, Instruction, NotePath, Plan, PullRequestView,
-    RunId, SandboxMode, Settings, StepKey, StepOutcome, StepResult,
+    Brake, Diagnostic, Effect, Event, FeatureId, FeatureView, Hold, Instruction, NotePath, Plan,
+    PullRequestView, RunId, SandboxMode, Settings, StepKey, StepOutcome, StepResult,
 };
 use crate::forge::Forges;
 use crate::models::{self, Health};
@@ -126,8 +126,14 @@ pub struct Engine {
     pub(super) books_only: bool,
     /// Runs that are this machine's, or nobody else can have.
     pub(super) claimed: BTreeSet<RunId>,
+    /// Notes whose move would write into one that is being typed.
+    pub(super) held: BTreeMap<NotePath, Hold>,
+    /// Runs that did more than their notes show: those were written too lately.
+    pub(super) owed: Mutex<BTreeSet<RunId>>,
     /// Whether a note was still being typed at the last look.
     settling: bool,
+    /// Whether a note was written too lately at the last look to say what it waits for.
+    pub(super) unsaid: bool,
     /// Where alone something happened since the last look; `None` where that is not known.
     changed: Option<Vec<NotePath>>,
     /// As the settings of the last look say.
@@ -152,7 +158,7 @@ const MOST_LOOKS: u32 = 1_000;
 /// How long a run in the foreground waits before it looks again for waits that end by themselves.
 const SHORT_WAIT: Duration = Duration::from_secs(1);
 /// How long a run in the foreground waits until the vault can be written again.
-const PAUSE: Duration = Duration::from_secs(60);
+pub const PAUSE: Duration = Duration::from_secs(60);
 
 impl Engine {
     /// Takes the vault's lock, reads the journals, probes the sandbox, finishes what a crash cut off.
@@ -200,7 +206,10 @@ impl Engine {
             problems: BTreeSet::new(),
             books_only: false,
             claimed: BTreeSet::new(),
+            held: BTreeMap::new(),
+            owed: Mutex::default(),
             settling: false,
+            unsaid: false,
             changed: None,
             pace: pace(&first.snapshot.config.settings),
             own: OwnTexts::default(),
@@ -221,6 +230,35 @@ impl Engine {
         }
         engine.sweep_worktrees(&first).await;
         Ok(engine)
+    }
+
+    /// Opens the engine as soon as the vault can be written; `None` when stopped before. Where `patience` is given it is
+    /// tried for that long.
+    ///
+    /// # Errors
+    /// As [`Engine::open`], and what stands in the way when the patience is at its end.
+    pub async fn open_when_writable(
+        vault: &Vault,
+        options: Options,
+        stop: &CancellationToken,
+        patience: Option<Duration>,
+    ) -> Result<Option<Self>, EngineError> {
+        let begun = Instant::now();
+        let mut said = None;
+        while let Some(why) = vault.unwritable() {
+            if patience.is_some_and(|patience| begun.elapsed() > patience) {
+                return Err(EngineError::Unwritable(why));
+            }
+            if said.as_ref() != Some(&why) {
+                options.listener.hear(&Said::Problem { what: format!("paused: {why}") });
+                said = Some(why);
+            }
+            tokio::select! {
+                () = stop.cancelled() => return Ok(None),
+                () = tokio::time::sleep(SHORT_WAIT) => {}
+            }
+        }
+        Self::open(vault, options).await.map(Some)
     }
 
     /// Works until nothing is left to do without a human.
@@ -245,7 +283,7 @@ impl Engine {
             tokio::select! {
                 () = stop.cancelled() => {}
                 finished = self.done.recv(), if self.paused.is_none() => self.take_finished(finished)?,
-                () = tokio::time::sleep(SHORT_WAIT) => {}
+                () = tokio::time::sleep(short_wait(&plan)) => {}
             }
         }
     }
@@ -265,7 +303,7 @@ impl Engine {
                 (_watch, looks) = Watch::start(&self.vault, pace.debounce, pace.poll)?;
             }
             let poll = pace.poll;
-            let pause = if self.waits_on_time(&plan) { SHORT_WAIT } else { poll };
+            let pause = if self.waits_on_time(&plan) { short_wait(&plan) } else { poll };
             tokio::select! {
                 () = stop.cancelled() => {}
                 finished = self.done.recv(), if self.paused.is_none() => self.take_finished(finished)?,
@@ -391,6 +429,7 @@ impl Engine {
         let fresh = if wrote { Some(self.look()?) } else { None };
         self.recover(fresh.as_ref().unwrap_or(look), &cut_off)?;
         self.cut_off = false;
+        self.find_owed()?;
         Ok(())
     }
 
@@ -410,6 +449,11 @@ impl Engine {
         for (decision, effect) in plan.effects() {
             let too_early = self.failures.get(&decision.feature).is_some_and(Failure::rests);
             if too_early || (self.books_only && !effect.is_bookkeeping()) {
+                continue;
+            }
+            if let Some(hold) = self.link_being_typed(look, &decision.path, effect)? {
+                self.held.insert(decision.path.clone(), hold);
+                changed = true;
                 continue;
             }
             tracing::debug!(feature = %decision.feature, ?effect, reason = %decision.reason, "perform");
@@ -433,6 +477,7 @@ impl Engine {
                 }
             }
         }
+        self.unsaid = false;
         for decision in &plan.decisions {
             if matches!(decision.verdict, crate::domain::DecisionKind::Do { .. }) {
                 continue;
@@ -493,11 +538,16 @@ impl Engine {
             asked: self.only.clone(),
             only_asked: !self.only.is_empty(),
             no_sandbox: self.no_sandbox.clone(),
+            is_paced: !self.books_only,
+            held: self.held.clone(),
+            owed: self.owed.lock().unwrap_or_else(PoisonError::into_inner).clone(),
         };
-        match self.changed.take() {
+        let look = match self.changed.take() {
             Some(paths) => self.observer.look_at(&paths, &self.book, &self.history, &circumstances),
             None => self.observer.look(&self.book, &self.history, &circumstances),
-        }
+        }?;
+        self.history.set_hooks(look.snapshot.config.settings.commit_hooks);
+        Ok(look)
     }
 
     pub(super) fn begin_step(
@@ -604,9 +654,11 @@ impl Engine {
         let by_time = |on: &str| on.starts_with("quota") || on.starts_with("retry");
         let trying = self.failures.values().any(|failure| failure.may_pass && failure.tries < MOST_TRIES);
         self.settling
+            || self.unsaid
             || self.paused.is_some()
             || self.cut_off
             || trying
+            || plan.wake.is_some()
             || plan.waits().any(|(_, wait)| by_time(&wait.on))
     }
 
@@ -617,6 +669,13 @@ impl Engine {
     pub(super) fn say(&self, said: &Said) {
         self.listener.hear(said);
     }
+}
+
+/// Until the first note that is left alone may be written, if that is soon.
+fn short_wait(plan: &Plan) -> Duration {
+    let until = plan.wake.map(|wake| wake.duration_since(jiff::Timestamp::now()));
+    let until = until.map(|until| Duration::try_from(until).unwrap_or_default());
+    until.map_or(SHORT_WAIT, |until| until.clamp(Duration::from_millis(10), SHORT_WAIT))
 }
 
 /// A panic in a step is a bug; the run stops there instead of waiting for ever.

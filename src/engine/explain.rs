@@ -30,7 +30,12 @@ impl Engine {
             DecisionKind::Wait { wait } if wait.needs_human => Some(wait.clone()),
             _ => None,
         };
-        if self.stands(look, view, wait.as_ref()) {
+        let says_it = self.stands(look, view, wait.as_ref());
+        if says_it && !(view.owed && wait.is_some()) {
+            return Ok(false);
+        }
+        if view.held_at(look.snapshot.now).is_some() {
+            self.unsaid = true;
             return Ok(false);
         }
         let label = view.feature.label().to_owned();
@@ -42,7 +47,10 @@ impl Engine {
         let run = view.live_run().map(|run| run.id.clone());
         let message = super::transition::message(subject, &label, view.live_run(), "explained");
         self.scribe().write(look, &view.feature, run.as_ref(), &change, message)?;
-        if let Some(wait) = wait {
+        if let Some(run) = &run {
+            self.set_owed(run, false);
+        }
+        if let Some(wait) = wait.filter(|_| !says_it) {
             self.say(&Said::Waits { feature: label, on: wait.on, unblock: wait.unblock });
         }
         Ok(true)

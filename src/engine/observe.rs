@@ -2,18 +2,18 @@
 //!
 //! Changes nothing. What is expensive is remembered by content, never by time alone.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 
 use super::book::date_of;
 use super::committed::{Before, FeatureNote, Matched, Matcher};
 use super::{ConfigReader, EngineError, RunBook};
 use crate::domain::{
-    Config, Diagnostic, Feature, FeatureId, FeatureView, MachineName, NotePath, PullRequestView, RepoName,
-    Repository, RunId, RunState, Shared, Snapshot, Status, StepKey,
+    Config, Diagnostic, Feature, FeatureId, FeatureView, Hold, HoldReason, NotePath, PullRequestView,
+    RepoName, Repository, RunId, RunState, Shared, Snapshot, Status, StepKey,
 };
 use crate::models::Health;
 use crate::note;
@@ -30,6 +30,12 @@ pub struct Circumstances {
     /// Work only on what was asked for.
     pub only_asked: bool,
     pub no_sandbox: Option<String>,
+    /// Whether an engine at work looks, which leaves a note alone for a moment after each write.
+    pub is_paced: bool,
+    /// Notes whose move would write into one that is being typed.
+    pub held: BTreeMap<NotePath, Hold>,
+    /// Runs that did more than their notes show.
+    pub owed: BTreeSet<RunId>,
 }
 
 /// One look.
@@ -142,7 +148,6 @@ impl Observer {
             .collect();
         let committed = history.committed_features()?;
         let matched = self.matcher.of(&notes, &scan, &committed, history)?;
-        let claims = self.claims_of_others(&config, history)?;
         let runs = book.by_feature();
         let mut features = Vec::with_capacity(notes.len());
         for ((scanned, feature), before) in notes.iter().zip(&matched.befores) {
@@ -150,11 +155,7 @@ impl Observer {
             let before = before.clone();
             features.push(view(feature, scanned, before, runs, history, circumstances, &config, now)?);
         }
-        if !claims.is_empty() {
-            for view in &mut features {
-                view.claimed_by = view.current_run().and_then(|run| claims.get(&run)).cloned();
-            }
-        }
+        self.note_claims(&mut features, &config, history)?;
         let unusable_repos = self.unusable(&config, &features);
         let night = config.settings.overnight.and_then(|hours| hours.holding(now));
         let health = Health::with_clock(Arc::new(move || now));
@@ -174,18 +175,29 @@ impl Observer {
         Ok(Observation { snapshot, scan, folders, paused, by_id: OnceLock::new(), matched })
     }
 
-    fn claims_of_others(
+    /// Which of the runs that are live, or may begin, other machines have.
+    fn note_claims(
         &self,
+        features: &mut [FeatureView],
         config: &Config,
         history: &History,
-    ) -> Result<BTreeMap<RunId, MachineName>, EngineError> {
+    ) -> Result<(), EngineError> {
         if !config.settings.sync_remote {
-            return Ok(BTreeMap::new());
+            return Ok(());
         }
+        let at_work = |view: &&FeatureView| {
+            view.live_run().is_some() || matches!(view.feature.folder, Some(Status::New | Status::Planned))
+        };
+        let runs: Vec<RunId> = features.iter().filter(at_work).filter_map(FeatureView::current_run).collect();
         let here = machine(&self.vault);
-        let mut claims = history.claims()?;
+        let mut claims = history.claims(&runs)?;
         claims.retain(|_, machine| *machine != here);
-        Ok(claims)
+        if !claims.is_empty() {
+            for view in features {
+                view.claimed_by = view.current_run().and_then(|run| claims.get(&run)).cloned();
+            }
+        }
+        Ok(())
     }
 
     /// Why the repositories that waiting or running features name cannot be used.
@@ -287,6 +299,8 @@ fn view(
     Ok(FeatureView {
         committed: before.committed,
         settling: !before.unchanged && (0..quiet).contains(&age),
+        held: held(&scanned.path, scanned.modified, circumstances, config, now),
+        owed: run.is_some_and(|run| circumstances.owed.contains(&run.id)),
         in_flight: run.and_then(|run| circumstances.in_flight.get(&run.id)).copied(),
         pull_request: run.and_then(|run| circumstances.pull_requests.get(&run.id)).cloned(),
         waiting_since: (feature.folder == Some(Status::Planned)).then_some(scanned.modified),
@@ -297,6 +311,23 @@ fn view(
         runs,
         feature: feature.clone(),
     })
+}
+
+/// Why a note is left alone now. A time in the future says nothing: another machine's clock made it.
+fn held(
+    path: &NotePath,
+    modified: Timestamp,
+    circumstances: &Circumstances,
+    config: &Config,
+    now: Timestamp,
+) -> Option<Hold> {
+    let pause = i64::try_from(config.settings.write_pause_seconds).unwrap_or(i64::MAX);
+    let age = now.duration_since(modified).as_secs();
+    if circumstances.is_paced && (0..pause).contains(&age) {
+        let until = modified.checked_add(SignedDuration::from_secs(pause)).unwrap_or(Timestamp::MAX);
+        return Some(Hold { until, why: HoldReason::JustWritten });
+    }
+    circumstances.held.get(path).cloned()
 }
 
 /// The plan block's text where it differs from what ado wrote.

@@ -40,6 +40,10 @@ impl Engine {
             }
             Effect::AdoptSpec { path } => self.adopt_spec(look, path),
             Effect::Triage { run, triage } => self.triage(look, run, triage),
+            Effect::Show { run } => {
+                let what = "shown in the note";
+                self.write_run(look, run, NoteChange::default(), what, "shown")
+            }
             Effect::Step { run, key, attempt, instruction } => {
                 let view = self.view(look, &run.feature)?;
                 self.begin_step(look, view, run, *key, *attempt, instruction.clone())
@@ -223,7 +227,13 @@ impl Engine {
         let view = self.view(look, &run.feature)?;
         let subject = format!("{}: {what}", run.feature);
         let message = message(subject, run.feature.as_str(), Some(&state), event);
-        self.scribe().write(look, &view.feature, Some(run), &change, message)?;
+        let later = change.only_shows() && self.shows_later(look, view);
+        if later {
+            self.scribe().write_journal(run, &view.feature.title, message)?;
+        } else {
+            self.scribe().write(look, &view.feature, Some(run), &change, message)?;
+        }
+        self.set_owed(run, later);
         Ok(())
     }
 

@@ -5,7 +5,6 @@ use super::reader::Seen;
 use super::transition::{NoteChange, text_after};
 use super::{EngineError, RunBook};
 use crate::domain::{Effect, FeatureView, NotePath, RunId};
-use crate::note::PropertyValue;
 use crate::report::render;
 use crate::vault::Vault;
 
@@ -53,13 +52,23 @@ impl Seen {
 pub(super) fn stale(look: &Observation, book: &RunBook, vault: &Vault) -> Result<Vec<RunId>, EngineError> {
     let mut stale = vec![];
     for view in look.snapshot.features.iter().filter(|view| !view.settling && view.in_flight.is_none()) {
-        let Some(state) = view.run() else { continue };
-        let (_, before, after) = run_note(book, vault, view, &state.id)?;
-        if before != after || rewrite(look, view, Some(&state.id), &NoteChange::default()).is_some() {
-            stale.push(state.id.clone());
+        if is_stale(look, book, vault, view)? {
+            stale.extend(view.run().map(|run| run.id.clone()));
         }
     }
     Ok(stale)
+}
+
+/// The same of one feature.
+pub(super) fn is_stale(
+    look: &Observation,
+    book: &RunBook,
+    vault: &Vault,
+    view: &FeatureView,
+) -> Result<bool, EngineError> {
+    let Some(run) = view.run() else { return Ok(false) };
+    let (_, before, after) = run_note(book, vault, view, &run.id)?;
+    Ok(before != after || rewrite(look, view, Some(&run.id), &NoteChange::default()).is_some())
 }
 
 /// The feature's note before and after a change; `None` where it would stay as it is or cannot be edited.
@@ -89,13 +98,4 @@ fn run_note(
     let after = render::run_note(&state, &book.records(run)?, &view.feature.title);
     let before = vault.read(&path).unwrap_or_default();
     Ok((path, before, after))
-}
-
-impl NoteChange {
-    /// The change that gives a note its id.
-    pub(super) fn with_id(id: &crate::domain::FeatureId) -> Self {
-        Self::default()
-            .set("id", PropertyValue::Text(id.to_string()))
-            .set("aliases", PropertyValue::List(vec![id.to_string()]))
-    }
 }

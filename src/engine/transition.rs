@@ -13,19 +13,22 @@ use super::book::run_folder;
 use super::observe::Observation;
 use super::{EngineError, RunBook};
 use crate::domain::{
-    ContentHash, Event, Feature, NotePath, RunId, RunState, Shared, Spent, Status, Step, Wait, move_effect,
+    ContentHash, Event, Feature, FeatureId, NotePath, RunId, RunState, Shared, Spent, Status, Step, Wait,
+    move_effect,
 };
 use crate::note::{self, EditError, PropertyValue};
 use crate::report::render;
 use crate::vault::{
-    CommitMessage, History, Intended, OwnTexts, StoreError, Vault, VaultLock, edit, mend_after_move,
-    mended_by_move, relocate, write_projection,
+    CommitMessage, Foreseen, History, Intended, OwnTexts, StoreError, Vault, VaultLock, edit,
+    write_projection,
 };
 
 /// What should stand in a note, apart from what its run says anyway.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Default, PartialEq)]
 pub struct NoteChange {
     pub sets: Vec<(&'static str, Option<PropertyValue>)>,
+    /// A name to add to the note's `aliases`.
+    pub alias: Option<String>,
     /// Texts of acceptance criteria and rows of phases that were proven.
     pub proven: Vec<String>,
     /// `None` leaves `waiting_on` and the `why` block as they are; `Some(None)` clears them.
@@ -41,6 +44,12 @@ pub struct NoteChange {
 }
 
 impl NoteChange {
+    /// The change that gives a note its id.
+    pub fn with_id(id: &FeatureId) -> Self {
+        let id = id.to_string();
+        Self { alias: Some(id.clone()), ..Self::default() }.set("id", PropertyValue::Text(id))
+    }
+
     pub fn set(mut self, key: &'static str, value: PropertyValue) -> Self {
         self.sets.push((key, Some(value)));
         self
@@ -69,6 +78,11 @@ impl NoteChange {
     pub fn with(mut self, paths: Vec<NotePath>) -> Self {
         self.also.extend(paths);
         self
+    }
+
+    /// Whether nothing is to stand in the note but what its run says, so that it may be written later.
+    pub fn only_shows(&self) -> bool {
+        *self == Self::default()
     }
 }
 
@@ -102,29 +116,31 @@ impl Scribe<'_> {
         paths.extend(left.clone().cloned());
         let is_new_here = self.history.committed_text(&feature.path)?.is_none();
         let left = left.filter(|at| is_new_here && look.scan.note(at).is_none());
-        let left: Vec<(&NotePath, Option<ContentHash>)> = left
-            .map(|at| Ok((at, self.history.committed_text(at)?.map(ContentHash::of))))
+        let left: Vec<(NotePath, NotePath)> = left.map(|at| (at.clone(), feature.path.clone())).collect();
+        let unmended: Vec<Option<ContentHash>> = left
+            .iter()
+            .map(|(at, _)| Ok(self.history.committed_text(at)?.map(ContentHash::of)))
             .collect::<Result<_, EngineError>>()?;
         let target = match change.to {
             Some(to) if look.folders.status_of(&feature.path) != Some(to) => {
-                Some(feature.path.moved_to(&look.folders.status(to))?)
+                Some((feature.path.clone(), feature.path.moved_to(&look.folders.status(to))?))
             }
             _ => None,
         };
-        let moves = left.iter().map(|(from, _)| (*from, &feature.path));
-        let moves = moves.chain(target.iter().map(|target| (&feature.path, target)));
+        let foresee = |a_move| Foreseen::of(self.vault, a_move, &look.scan);
+        let left_foreseen: Vec<Foreseen<'_>> = left.iter().map(foresee).collect();
+        let foreseen = target.as_ref().map(foresee);
+        let target = target.as_ref().map(|(_, target)| target.clone());
         let mended: Vec<NotePath> =
-            moves.flat_map(|(from, to)| mended_by_move(self.vault, from, to, &look.scan)).collect();
+            left_foreseen.iter().chain(&foreseen).flat_map(|foreseen| foreseen.mends.clone()).collect();
         let mut of_human: Vec<NotePath> = paths.iter().chain(&mended).cloned().collect();
         of_human.retain(|path| !self.vault.read(path).is_ok_and(|text| self.own.contains(path, &text)));
         self.history.commit_human(&lock, &of_human)?;
         self.history.intend(&lock, self.intended(run, &paths, mended, target.clone(), change, &message)?)?;
         let nothing_mended = left.is_empty();
-        for (from, unmended) in left {
+        for (foreseen, unmended) in left_foreseen.iter().zip(&unmended) {
             // A human's move broke them. Obsidian mends such links itself; a file manager does not.
-            let to = &feature.path;
-            let moved = mend_after_move(&lock, self.vault, from, to, &look.scan, &|_| unmended.clone())?;
-            paths.extend(moved.touched);
+            paths.extend(foreseen.mend_after(&lock, self.vault, &|_| unmended.clone())?.touched);
         }
         if let Some(run) = run {
             self.journal_blocks(run, look.folders.runs())?;
@@ -141,9 +157,8 @@ impl Scribe<'_> {
         written?;
         let mut path = feature.path.clone();
         if let Some(to) = change.to {
-            if let Some(target) = target {
-                let moved = relocate(&lock, self.vault, &path, &target, &look.scan)?;
-                paths.extend(moved.touched);
+            if let (Some(foreseen), Some(target)) = (foreseen, target) {
+                paths.extend(foreseen.carry_out(&lock, self.vault)?.touched);
                 path = target;
             }
             if let (Some(run), Some(state)) = (run, &state)
@@ -161,6 +176,20 @@ impl Scribe<'_> {
         self.history.commit(&lock, &paths, &message)?;
         self.history.fulfil(&lock)?;
         Ok(path)
+    }
+
+    /// Brings only the run's own files and the history to where the run's state says; its note follows later.
+    pub fn write_journal(&self, run: &RunId, title: &str, message: CommitMessage) -> Result<(), EngineError> {
+        let lock = VaultLock::acquire(self.vault)?;
+        if let Some(why) = self.history.blocked() {
+            return Err(EngineError::HistoryBlocked(why));
+        }
+        let change = NoteChange::default();
+        self.history.intend(&lock, self.intended(Some(run), &[], vec![], None, &change, &message)?)?;
+        let paths = self.project_run(&lock, run, title)?;
+        self.history.commit(&lock, &paths, &message)?;
+        self.history.fulfil(&lock)?;
+        Ok(())
     }
 
     /// The commit that a transition will end in.
@@ -247,6 +276,9 @@ fn edited(
         Err(_) if state.is_none() && change.to.is_none() => text.to_owned(),
         Err(error) => return Err(error),
     };
+    if let Some(alias) = &change.alias {
+        now = note::with_alias(&now, alias)?;
+    }
     // To be written by nobody makes a block the human's own.
     let nobody = ContentHash::of("written by nobody");
     for name in &change.released {

@@ -38,7 +38,7 @@ impl Place {
     pub fn vault() -> Self {
         let place = Self::empty();
         place.ok(&["init"]);
-        place.ok(&["set", "00_system/Settings.md", "quiet_seconds=0"]);
+        place.ok(&["set", "00_system/Settings.md", "quiet_seconds=0", "write_pause_seconds=0"]);
         place
     }
 

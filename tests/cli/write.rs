@@ -92,6 +92,11 @@ fn new_takes_over_foreign_notes() {
         assert!(note.ends_with("---\n\nText of it\n"), "{note}");
         assert_eq!(std::fs::read_to_string(&file).unwrap(), text, "the file is left alone");
     }
+    let aliased = place.home.join("e.md");
+    std::fs::write(&aliased, "---\ntitle: Dim\naliases: night, dark\n---\nText\n").unwrap();
+    let (_, made) = place.json(&["new", "--from", aliased.to_str().unwrap()]);
+    let (note, id) = (place.read(made["path"].as_str().unwrap()), made["id"].as_str().unwrap());
+    assert!(note.contains(&format!("aliases:\n  - night\n  - dark\n  - {id}\n")), "{note}");
     let damaged = place.home.join("d.md");
     std::fs::write(&damaged, "+++\ntitle = \n+++\n").unwrap();
     let ended = place.run(&["new", "--from", damaged.to_str().unwrap()]);

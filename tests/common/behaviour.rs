@@ -63,6 +63,7 @@ impl World {
         world.set(settings, "default_repo", PropertyValue::Text("target".into()));
         world.set(settings, "default_model", PropertyValue::Text("recorded".into()));
         world.set(settings, "quiet_seconds", PropertyValue::Integer(0));
+        world.set(settings, "write_pause_seconds", PropertyValue::Integer(0));
         world.set("30_policy/Gates.md", "detect", PropertyValue::Bool(false));
         world.save("set up");
         world
@@ -241,11 +242,21 @@ impl World {
         self.work_with(self.options(), stop)
     }
 
+    /// Starts the program and lets it do what can be done now; what it decided last.
+    pub fn settle(&self) -> Plan {
+        let runtime = tokio::runtime::Runtime::new().unwrap();
+        runtime.block_on(async {
+            let mut engine = Engine::open(&self.vault, self.options()).await.unwrap();
+            engine.settle(&CancellationToken::new()).await.unwrap()
+        })
+    }
+
     fn work_with(&self, options: Options, stop: &CancellationToken) -> Result<Outcome, EngineError> {
         let runtime =
             tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
         runtime.block_on(async {
-            let mut engine = Engine::open(&self.vault, options).await?;
+            let opened = Engine::open_when_writable(&self.vault, options, stop, None).await?;
+            let Some(mut engine) = opened else { return Ok(Outcome::Stopped) };
             let limit = std::time::Duration::from_secs(60);
             tokio::time::timeout(limit, engine.run(stop)).await.expect("it comes to an end")
         })
@@ -365,6 +376,12 @@ impl Hand {
         let from = self.find(id);
         let to = self.root.join(folder(to)).join(from.file_name().unwrap());
         fs::rename(from, to).unwrap();
+    }
+
+    /// Lets two hours pass since the last save of a file of the vault.
+    pub fn let_lie(&self, path: &Path) {
+        let file = fs::File::options().append(true).open(self.root.join(path)).unwrap();
+        file.set_modified(std::time::SystemTime::now() - std::time::Duration::from_secs(7_200)).unwrap();
     }
 
     /// Replaces words in the note of a feature.

@@ -52,6 +52,17 @@ fn a_note_with_an_error_waits_with_line_and_remedy_and_others_go_on() {
 }
 
 #[test]
+fn a_second_note_with_the_id_is_not_complained_of_while_it_is_being_saved() {
+    let mut copy = note("FR-001", Status::Planned);
+    copy.feature.path = NotePath::new("10_features/planned/FR-001 copy.md").unwrap();
+    copy.settling = true;
+    let snapshot = vault(vec![note("FR-001", Status::Planned), copy]);
+    let wait = waits(&snapshot, 0);
+    assert_eq!((&*wait.on, wait.needs_human), ("moment: a note with its id is being saved", false));
+    assert_eq!(decided(&snapshot, 1).verdict, DecisionKind::Rest);
+}
+
+#[test]
 fn an_id_used_twice_stops_both_notes() {
     let mut copy = note("FR-001", Status::Planned);
     copy.feature.path = NotePath::new("10_features/planned/FR-001 copy.md").unwrap();

@@ -151,6 +151,7 @@ impl World {
                 feature.sections.criteria =
                     vec![Criterion { text: "greets by name".into(), done: false, line: 9 }];
             }
+            Effect::Show { .. } => self.view().owed = false,
             Effect::Triage { run, triage } => self.append(&run, Event::Triaged { triage }),
             Effect::Step { run, key, attempt, .. } => {
                 self.append(&run, Event::StepStarted { key, attempt });
@@ -257,6 +258,8 @@ pub(crate) fn note(id: &str, status: Status) -> FeatureView {
         .into(),
         committed: Some(Committed { folder: Some(status), status: Some(status) }),
         settling: false,
+        held: None,
+        owed: false,
         runs: vec![],
         in_flight: None,
         pull_request: None,

@@ -58,6 +58,31 @@ fn locks_of_another_git_program_pause_the_engine_until_they_are_gone() {
     }
 }
 
+#[test]
+fn a_hook_that_refuses_a_commit_is_reported_and_asked_again_until_it_agrees() {
+    let world = World::new(&Talk::greeting());
+    world.set("00_system/Settings.md", "commit_hooks", PropertyValue::Bool(true));
+    world.request(Status::Planned, "FR-001");
+    world.save("a request");
+    let hook = world.root().join(".git/hooks/pre-commit");
+    fs::create_dir_all(hook.parent().unwrap()).unwrap();
+    fs::write(&hook, "#!/bin/sh\necho 'not on a Friday' >&2\nexit 1\n").unwrap();
+    allow(&hook, 0o755);
+    world.react(move |said| {
+        let meant =
+            matches!(said, Said::Problem { what } if what.contains("`pre-commit` refuses: not on a Friday"));
+        if meant {
+            fs::write(&hook, "#!/bin/sh\nexit 0\n").unwrap();
+        }
+        meant
+    });
+    assert_eq!(world.work(), Outcome::WaitsForHuman);
+    assert_eq!(world.status("FR-001"), Status::Review, "{:?}", world.problems());
+    assert_eq!(world.problems().len(), 1, "{:?}", world.problems());
+    assert_eq!(git(world.root(), &["status", "--porcelain"]).trim(), "");
+    assert_eq!(git(world.root(), &["fsck", "--strict", "--no-dangling"]).trim(), "");
+}
+
 /// Not a test by itself: what is done on a small disk.
 #[test]
 fn worker() {
@@ -68,14 +93,20 @@ fn worker() {
         ("hardly any files", fill_files, empty),
         ("may not write", |vault| allow(vault, 0o555), |vault| allow(vault, 0o755)),
     ];
-    for (what, spoil, mend) in cases {
+    for ((what, spoil, mend), at_the_start) in
+        cases.into_iter().flat_map(|case| [(case, false), (case, true)])
+    {
         let world = World::new(&Talk::greeting());
         world.request(Status::New, "FR-001");
         world.save("a request");
         world.drag("FR-001", Status::Planned);
         let spoilt = if what == "may not write" { world.root() } else { &disk }.to_owned();
         let mended = spoilt.clone();
-        world.when_started("code/1", move || spoil(&spoilt));
+        if at_the_start {
+            spoil(&spoilt);
+        } else {
+            world.when_started("code/1", move || spoil(&spoilt));
+        }
         when_paused(&world, what, move || mend(&mended));
         assert_eq!(world.work(), Outcome::WaitsForHuman, "{what}");
         assert!(world.problems().iter().any(|problem| problem.contains(what)), "{:?}", world.problems());

@@ -46,6 +46,7 @@ impl World {
                 ("merge_method", text("squash")),
                 // A note is taken as it is at once, so that nothing here waits for the clock.
                 ("quiet_seconds", Some(PropertyValue::Integer(0))),
+                ("write_pause_seconds", Some(PropertyValue::Integer(0))),
             ],
         );
         world.set(
