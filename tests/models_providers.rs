@@ -323,7 +323,8 @@ async fn broken_answers_are_failures_and_never_replies() {
     for dialect in ALL {
         let cut = ResponseTemplate::new(200).set_body_raw(r#"{"choices": [{"mess"#, "application/json");
         let error = fails(dialect, cut).await;
-        assert!(matches!(error, ModelError::Unreachable { .. }), "{dialect:?}: {error}");
+        let ModelError::BrokenOff { tokens, .. } = &error else { panic!("{dialect:?}: {error}") };
+        assert!(tokens.input > 0 && tokens.output == 500, "it may be charged in full: {tokens:?}");
         let page = ResponseTemplate::new(200).set_body_raw("<html>", "text/html");
         let error = fails(dialect, page).await;
         assert!(error.to_string().contains("`base_url`"), "{dialect:?}: {error}");
@@ -374,7 +375,7 @@ async fn a_cut_connection_and_a_closed_port_are_outages() {
         let asked = request("hello");
         let (answer, ()) = tokio::join!(model.call(&asked), cutting);
         let error = answer.unwrap_err();
-        assert!(matches!(error, ModelError::Unreachable { .. }), "{dialect:?}: {error}");
+        assert!(matches!(error, ModelError::BrokenOff { .. }), "{dialect:?}: {error}");
         drop(listener);
         let error = model.call(&asked).await.unwrap_err();
         assert!(matches!(error, ModelError::Unreachable { .. }), "{dialect:?}: {error}");
@@ -414,6 +415,183 @@ async fn a_slow_server_is_given_up_after_the_notes_time() {
     let mut note = Compatible.note(&server.uri());
     note.timeout_seconds = 1;
     let error = model(&note).call(&request("hello")).await.unwrap_err();
-    let ModelError::Unreachable { detail, .. } = &error else { panic!("{error}") };
+    let ModelError::BrokenOff { detail, .. } = &error else { panic!("{error}") };
     assert!(detail.starts_with("no answer in time"), "{detail}");
+}
+
+/// The pieces of an answer with a text and a tool call, as each format sends them.
+fn pieces(dialect: Dialect) -> Vec<String> {
+    let data = |value: Value| format!("data: {value}\n\n");
+    match dialect {
+        Anthropic => {
+            let event = |name: &str, value: Value| format!("event: {name}\n{}", data(value));
+            let delta = |index: u32, delta: Value| {
+                event(
+                    "content_block_delta",
+                    json!({"type": "content_block_delta", "index": index, "delta": delta}),
+                )
+            };
+            let begin = |index: u32, block: Value| {
+                let begin = json!({"type": "content_block_start", "index": index, "content_block": block});
+                event("content_block_start", begin)
+            };
+            let end = |index: u32| {
+                event("content_block_stop", json!({"type": "content_block_stop", "index": index}))
+            };
+            vec![
+                event(
+                    "message_start",
+                    json!({"type": "message_start", "message": {"id": "m", "type": "message",
+                    "role": "assistant", "model": "x", "content": [], "stop_reason": null,
+                    "usage": {"input_tokens": 50, "cache_creation_input_tokens": 30,
+                              "cache_read_input_tokens": 40, "output_tokens": 1}}}),
+                ),
+                begin(0, json!({"type": "text", "text": ""})),
+                delta(0, json!({"type": "text_delta", "text": "I "})),
+                delta(0, json!({"type": "text_delta", "text": "edit."})),
+                end(0),
+                begin(1, json!({"type": "tool_use", "id": "toolu_1", "name": "edit", "input": {}})),
+                delta(1, json!({"type": "input_json_delta", "partial_json": "{\"path\":"})),
+                delta(1, json!({"type": "input_json_delta", "partial_json": "\"a.rs\"}"})),
+                end(1),
+                event(
+                    "message_delta",
+                    json!({"type": "message_delta", "delta": {"stop_reason": "tool_use"},
+                    "usage": {"output_tokens": 30}}),
+                ),
+                event("message_stop", json!({"type": "message_stop"})),
+            ]
+        }
+        Ollama => {
+            let line = |message: Value, done: bool| {
+                let message = json!({"model": "x", "message": message, "done": done});
+                format!("{message}\n")
+            };
+            let last = json!({"message": {"role": "assistant", "content": ""}, "done": true, "done_reason": "stop",
+                "prompt_eval_count": 120, "prompt_eval_cached_count": 40, "eval_count": 30});
+            vec![
+                line(json!({"role": "assistant", "content": "I "}), false),
+                line(json!({"role": "assistant", "content": "edit"}), false),
+                line(json!({"role": "assistant", "content": "."}), false),
+                line(
+                    json!({"role": "assistant", "content": "", "tool_calls": [{"function": {"name": "edit",
+                    "arguments": {"path": "a.rs"}}}]}),
+                    false,
+                ),
+                format!("{last}\n"),
+            ]
+        }
+        _ => {
+            let choice = |delta: Value, end: Value| {
+                data(
+                    json!({"id": "c", "model": "x", "choices": [{"index": 0, "delta": delta, "finish_reason": end}]}),
+                )
+            };
+            let call = |function: Value| {
+                json!({"tool_calls": [{"index": 0, "id": "call_1", "type": "function",
+                "function": function}]})
+            };
+            vec![
+                choice(json!({"role": "assistant", "content": "I "}), Value::Null),
+                choice(json!({"content": "edit."}), Value::Null),
+                choice(call(json!({"name": "edit", "arguments": "{\"path\":"})), Value::Null),
+                choice(
+                    json!({"tool_calls": [{"index": 0, "function": {"arguments": "\"a.rs\"}"}}]}),
+                    Value::Null,
+                ),
+                choice(json!({}), json!("tool_calls")),
+                data(json!({"id": "c", "model": "x", "choices": [], "usage": {"prompt_tokens": 120,
+                    "completion_tokens": 30, "total_tokens": 150, "prompt_tokens_details": {"cached_tokens": 40},
+                    "completion_tokens_details": {"reasoning_tokens": 10}}})),
+                "data: [DONE]\n\n".into(),
+            ]
+        }
+    }
+}
+
+fn streaming(dialect: Dialect, server: &str) -> ModelConfig {
+    ModelConfig { stall_seconds: Some(1), ..dialect.note(server) }
+}
+
+#[tokio::test]
+async fn an_answer_in_pieces_is_the_same_answer() {
+    for dialect in [Anthropic, OpenAi, Compatible, Ollama] {
+        let answer = ResponseTemplate::new(200).set_body_raw(pieces(dialect).concat(), "text/event-stream");
+        let server = serve(dialect, answer).await;
+        let reply = model(&streaming(dialect, &server.uri())).call(&request("hello")).await.unwrap();
+        assert_eq!((reply.text.as_str(), reply.ended.as_str()), ("I edit.", "tool_calls"), "{dialect:?}");
+        let [call] = reply.tool_calls.as_slice() else { panic!("{dialect:?}: {reply:?}") };
+        assert_eq!((call.name.as_str(), &call.arguments), ("edit", &json!({"path": "a.rs"})), "{dialect:?}");
+        let reasoning = if matches!(dialect, Anthropic | Ollama) { 0 } else { 10 };
+        assert_eq!(reply.tokens, Tokens { reasoning, ..dialect.usage() }, "{dialect:?}");
+        assert_eq!(sent(&server).await["stream"], true, "{dialect:?}");
+    }
+}
+
+#[tokio::test]
+async fn failures_of_a_streamed_call_mean_the_same() {
+    for dialect in ALL {
+        let limit =
+            ResponseTemplate::new(429).insert_header("retry-after", "17").set_body_string("slow down");
+        let server = MockServer::start().await;
+        Mock::given(method("POST")).respond_with(limit).mount(&server).await;
+        let error = model(&streaming(dialect, &server.uri())).call(&request("hello")).await.unwrap_err();
+        let ModelError::RateLimited { retry_after, .. } = &error else { panic!("{dialect:?}: {error}") };
+        assert_eq!(*retry_after, Some(Duration::from_secs(17)), "{dialect:?}");
+    }
+    let gone = model(&streaming(Compatible, "http://127.0.0.1:1")).call(&request("hello")).await.unwrap_err();
+    assert!(matches!(gone, ModelError::Unreachable { .. }), "{gone}");
+}
+
+/// A server that gives these pieces of an answer and then says nothing more, with the connection open or closed.
+async fn falling_silent(pieces: String, closes: bool) -> (String, tokio::task::JoinHandle<()>) {
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = format!("http://{}", listener.local_addr().unwrap());
+    let server = tokio::spawn(async move {
+        let mut open = vec![];
+        loop {
+            let (mut stream, _) = listener.accept().await.unwrap();
+            let mut asked = [0; 65536];
+            let _ = stream.read(&mut asked).await;
+            let head =
+                "HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\ntransfer-encoding: chunked\r\n\r\n";
+            let chunk = format!("{head}{:x}\r\n{pieces}\r\n", pieces.len());
+            stream.write_all(chunk.as_bytes()).await.unwrap();
+            if !closes {
+                open.push(stream);
+            }
+        }
+    });
+    (address, server)
+}
+
+#[tokio::test]
+async fn an_answer_that_stalls_is_given_up_and_counted_once_for_what_came_of_it() {
+    for (dialect, closes) in
+        [Compatible, Anthropic, Ollama].into_iter().flat_map(|dialect| [(dialect, false), (dialect, true)])
+    {
+        let (address, server) = falling_silent(pieces(dialect)[..4].concat(), closes).await;
+        let note = ModelConfig { timeout_seconds: 60, ..streaming(dialect, &address) };
+        let began = std::time::Instant::now();
+        let error = model(&note).call(&request("hello")).await.unwrap_err();
+        assert!(began.elapsed() < Duration::from_secs(30), "long before the call's own limit");
+        let ModelError::BrokenOff { tokens, .. } = &error else { panic!("{dialect:?} {closes}: {error}") };
+        assert!(tokens.input > 10 && (1..20).contains(&tokens.output), "{dialect:?}: {tokens:?}");
+
+        let book = Book::new();
+        let retry = RetryPolicy { base: Duration::from_millis(1), tries: 1, ..RetryPolicy::default() };
+        let priced = ModelConfig { price_output: ado_vault::domain::Usd::from_dollars(1.0), ..note };
+        let router = Router::new(vec![(priced.clone(), model(&priced))], book.clone()).with_retry(retry);
+        router.call(&request("hello"), &CancellationToken::new()).await.unwrap_err();
+        let settled: Vec<Tokens> = book
+            .entries()
+            .iter()
+            .filter_map(|entry| match entry {
+                Entry::Settled(_, settlement) => Some(settlement.tokens),
+                Entry::Reserved(..) => None,
+            })
+            .collect();
+        assert_eq!(settled, [*tokens], "{dialect:?}");
+        server.abort();
+    }
 }

@@ -30,7 +30,10 @@ fn note(provider: &str, folder: &str) -> ModelConfig {
 }
 
 fn router(provider: &str, folder: &str) -> (Router, Arc<Book>) {
-    let note = note(provider, folder);
+    router_of(note(provider, folder))
+}
+
+fn router_of(note: ModelConfig) -> (Router, Arc<Book>) {
     let model =
         build_with(&note, Path::new("/nowhere"), &|_| Some(SecretString::from("test-key-of-nothing")))
             .unwrap();
@@ -78,13 +81,30 @@ async fn a_tool_call_and_its_result_lead_to_the_last_word() {
 }
 
 #[tokio::test]
+async fn the_same_talk_in_pieces_comes_to_the_same() {
+    for (provider, folder) in PROVIDERS {
+        let in_pieces = ModelConfig { stall_seconds: Some(5), ..note(provider, folder) };
+        let (router, _) = router_of(in_pieces);
+        let (whole, _) = self::router(provider, folder);
+        let never = CancellationToken::new();
+        let text = request("fix the greeting");
+        let mut pieces =
+            router.call(&text, &never).await.unwrap_or_else(|error| panic!("{provider}: {error}"));
+        let whole = whole.call(&text, &never).await.unwrap();
+        // Where no id is given, or a new one each time, ours stands for it.
+        pieces.reply.tool_calls[0].id.clone_from(&whole.reply.tool_calls[0].id);
+        assert_eq!(pieces.reply, whole.reply, "{provider}");
+    }
+}
+
+#[tokio::test]
 async fn failures_mean_the_same_in_every_format() {
     for (provider, folder) in PROVIDERS {
         for (text, expected) in [
             ("be limited", "is over its limit"),
             ("refuse the key", "refused the key"),
             ("be too long", "is too long for model"),
-            ("answer broken", "cannot be reached"),
+            ("answer broken", "broke off"),
             ("hang up", "cannot be reached"),
             ("say what no fixture knows", "cannot be reached"),
         ] {

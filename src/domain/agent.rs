@@ -176,6 +176,9 @@ pub struct ModelConfig {
     /// One call's time limit.
     #[serde(default = "default_timeout")]
     pub timeout_seconds: u64,
+    /// Longest wait for the next piece of an answer, which is then asked for in pieces; missing or 0: in one.
+    #[serde(default)]
+    pub stall_seconds: Option<u64>,
     /// The conversation's file, relative to the vault: `recorded` replays it, any other provider's answers are appended.
     #[serde(default)]
     pub recording: Option<String>,

@@ -352,7 +352,7 @@ fn from_model(error: ModelError) -> StepResult {
             StepResult::Parked { until: error.resumes(now).unwrap_or(now), reason: text }
         }
         ModelError::OutOfBudget { detail } => StepResult::OutOfBudget { reason: detail },
-        ModelError::Unreachable { .. } => {
+        ModelError::Unreachable { .. } | ModelError::BrokenOff { .. } => {
             failed("check that the model's server runs and its `base_url` is right", true)
         }
         ModelError::NoKey { variable, .. } => {

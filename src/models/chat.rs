@@ -121,6 +121,9 @@ pub enum ModelError {
     /// Connection refused, time-out, 5xx.
     #[error("model `{model}` cannot be reached: {detail}")]
     Unreachable { model: ModelName, detail: String },
+    /// The answer stopped on its way, or did not come in time. The provider may charge for it: `tokens` are counted.
+    #[error("the answer of model `{model}` broke off: {detail}")]
+    BrokenOff { model: ModelName, tokens: Tokens, detail: String },
     #[error("model `{model}` rejected the request: {detail}")]
     Rejected { model: ModelName, detail: String },
     /// The conversation is longer than the model's context.
@@ -157,7 +160,9 @@ impl ModelError {
                 CallFailure { kind: FailureKind::Overloaded, until: later(retry_after) }
             }
             Self::Exhausted { until, .. } => CallFailure { kind: FailureKind::Exhausted, until: *until },
-            Self::Unreachable { .. } => CallFailure { kind: FailureKind::Unreachable, until: None },
+            Self::Unreachable { .. } | Self::BrokenOff { .. } => {
+                CallFailure { kind: FailureKind::Unreachable, until: None }
+            }
             _ => return None,
         })
     }

@@ -1,6 +1,6 @@
 //! The most that a call can cost, reckoned before it is made. Knows no tokenizer: it counts bytes and errs upward.
 
-use crate::domain::{ModelConfig, Spent};
+use crate::domain::{ModelConfig, Spent, Tokens};
 
 use super::{ChatRequest, Message};
 
@@ -13,9 +13,19 @@ const OVERHEAD_REQUEST: u64 = 64;
 
 /// The worst case of one call: input counted from bytes, nothing read from a cache, the whole output used.
 pub fn estimate(request: &ChatRequest, config: &ModelConfig) -> Spent {
-    let input = input_tokens(request);
-    let output = output_limit(request, config);
-    Spent::of_call(config.most(input, output), input.saturating_add(output))
+    let most = most_tokens(request, config);
+    Spent::of_call(config.most(most.input, most.output), most.total())
+}
+
+/// The tokens of the worst case: what an answer that was lost may have taken.
+pub(super) fn most_tokens(request: &ChatRequest, config: &ModelConfig) -> Tokens {
+    Tokens { input: input_tokens(request), output: output_limit(request, config), ..Tokens::default() }
+}
+
+/// What a request and so many bytes of its answer have taken.
+pub(super) fn heard(request: &ChatRequest, answered: usize) -> Tokens {
+    let output = (answered as u64).div_ceil(BYTES_PER_TOKEN);
+    Tokens { input: input_tokens(request), output, ..Tokens::default() }
 }
 
 /// An upper guess of the request's tokens.

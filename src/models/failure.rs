@@ -7,9 +7,9 @@ use genai::webc;
 use jiff::Timestamp;
 use reqwest::header::HeaderMap;
 use secrecy::{ExposeSecret, SecretString};
-use serde_json::Value;
+use serde_json::{Value, json};
 
-use crate::domain::ModelName;
+use crate::domain::{ModelName, Tokens};
 
 use super::{ModelError, exhausted::exhausted, retry_after::retry_after};
 
@@ -37,6 +37,8 @@ pub(super) struct Failures<'a> {
     pub model: &'a ModelName,
     /// Never shown; `None` where there is none.
     pub key: Option<&'a SecretString>,
+    /// What an answer that was lost may have taken.
+    pub most: Tokens,
 }
 
 impl Failures<'_> {
@@ -59,6 +61,30 @@ impl Failures<'_> {
         }
     }
 
+    /// The meaning of an answer in pieces that stopped after this much of it.
+    pub(super) fn of_stream(&self, error: &genai::Error, tokens: Tokens) -> ModelError {
+        use genai::Error;
+        let now = Timestamp::now();
+        match error {
+            Error::ChatResponse { body, .. } => self
+                .of_body(&json!({ "error": body.get("error").unwrap_or(body) }), now)
+                .unwrap_or_else(|| self.broken_off(tokens, &body.to_string())),
+            Error::WebStream { error, cause, .. } => {
+                if let Some(error) = error.downcast_ref::<Error>() {
+                    return self.read(error, now);
+                }
+                match error.downcast_ref::<reqwest::Error>() {
+                    Some(error) => self.of_exchange(error, tokens),
+                    None => self.broken_off(tokens, cause),
+                }
+            }
+            Error::StreamParse { serde_error, .. } => {
+                self.broken_off(tokens, &format!("a piece of it is broken JSON: {serde_error}"))
+            }
+            other => self.read(other, now),
+        }
+    }
+
     /// The error that a body reports although its status says success, if it does.
     pub(super) fn of_body(&self, body: &Value, now: Timestamp) -> Option<ModelError> {
         let error = body.get("error").filter(|error| !error.is_null())?;
@@ -77,18 +103,30 @@ impl Failures<'_> {
                 "it answered with `{content_type}`, not JSON; check the model note's `base_url`"
             )),
             webc::Error::ResponseFailedInvalidJson { cause, .. } => {
-                self.unreachable(&format!("its answer is broken JSON: {cause}"))
+                self.broken_off(self.most, &format!("it is broken JSON: {cause}"))
             }
             webc::Error::Reqwest(error) if error.is_builder() => self.rejected(&format!(
                 "the request cannot be made; check the model note's `base_url` and the key: {}",
                 causes(error)
             )),
-            webc::Error::Reqwest(error) if error.is_timeout() => {
-                self.unreachable(&format!("no answer in time: {}", causes(error)))
-            }
-            webc::Error::Reqwest(error) => self.unreachable(&causes(error)),
+            webc::Error::Reqwest(error) => self.of_exchange(error, self.most),
             webc::Error::JsonValueExt(error) => self.rejected(&error.to_string()),
         }
+    }
+
+    /// The meaning of an exchange that ended early, with what it may have taken.
+    pub(super) fn of_exchange(&self, error: &reqwest::Error, tokens: Tokens) -> ModelError {
+        if error.is_timeout() && !error.is_connect() {
+            return self.broken_off(tokens, &format!("no answer in time: {}", causes(error)));
+        }
+        if error.is_body() || error.is_decode() {
+            return self.broken_off(tokens, &causes(error));
+        }
+        self.unreachable(&causes(error))
+    }
+
+    pub(super) fn broken_off(&self, tokens: Tokens, detail: &str) -> ModelError {
+        ModelError::BrokenOff { model: self.model.clone(), tokens, detail: self.clean(detail) }
     }
 
     fn of_status(&self, status: u16, headers: &HeaderMap, text: &str, now: Timestamp) -> ModelError {
@@ -192,7 +230,7 @@ mod tests {
     fn meaning(status: u16, body: &str) -> ModelError {
         let key = SecretString::from("sk-very-secret");
         let model = "m".parse().unwrap();
-        Failures { model: &model, key: Some(&key) }.of_status(
+        Failures { model: &model, key: Some(&key), most: Tokens::default() }.of_status(
             status,
             &HeaderMap::new(),
             body,
@@ -267,7 +305,7 @@ mod tests {
     fn an_error_in_a_successful_answer_is_an_error() {
         let key = SecretString::from("sk-very-secret");
         let model = "m".parse().unwrap();
-        let failures = Failures { model: &model, key: Some(&key) };
+        let failures = Failures { model: &model, key: Some(&key), most: Tokens::default() };
         let body = serde_json::json!({"error":{"code":429,"message":"slow","details":[{"retryDelay":"3s"}]}});
         let Some(ModelError::RateLimited { retry_after, .. }) =
             failures.of_body(&body, Timestamp::UNIX_EPOCH)

@@ -1,6 +1,8 @@
 //! Ollama's own chat format. Written here and not taken from the library because that cannot send `num_ctx`: without it
 //! Ollama cuts a longer conversation off at its start and says nothing.
 
+use std::time::Duration;
+
 use async_trait::async_trait;
 use genai::webc;
 use jiff::Timestamp;
@@ -10,7 +12,7 @@ use serde_json::{Value, json};
 
 use crate::domain::{ModelConfig, ModelName, Tokens};
 
-use super::estimate::{input_tokens, output_limit};
+use super::estimate::{heard, input_tokens, most_tokens, output_limit};
 use super::failure::{Failures, one_line};
 use super::remote::{call_id, or_estimated};
 use super::{ChatReply, ChatRequest, Message, Model, ModelError, ToolCall};
@@ -71,12 +73,69 @@ impl OllamaModel {
         Self { config, base_url, key, client }
     }
 
-    async fn post(&self, body: &Value) -> Result<Value, webc::Error> {
+    async fn send(&self, body: &Value) -> Result<reqwest::Response, webc::Error> {
         let mut request = self.client.post(format!("{}api/chat", self.base_url)).json(body);
         if let Some(key) = &self.key {
             request = request.bearer_auth(key.expose_secret());
         }
-        let response = request.send().await?;
+        Ok(request.send().await?)
+    }
+
+    /// The answer put together from its pieces, one JSON object a line; given up when none comes for so long.
+    async fn in_pieces(
+        &self,
+        body: &Value,
+        request: &ChatRequest,
+        stall: Duration,
+        failures: &Failures<'_>,
+    ) -> Result<Value, ModelError> {
+        let of_web = |error: webc::Error| failures.of_web(&error, Timestamp::now());
+        let mut response = self.send(body).await.map_err(of_web)?;
+        if !response.status().is_success() {
+            let (status, headers) = (response.status(), Box::new(response.headers().clone()));
+            let body = response.text().await.unwrap_or_default();
+            return Err(of_web(webc::Error::ResponseFailedStatus { status, body, headers }));
+        }
+        let (mut whole, mut waiting) = (Value::Null, Vec::new());
+        loop {
+            let piece = match tokio::time::timeout(stall, response.chunk()).await {
+                Ok(Ok(piece)) => piece,
+                Ok(Err(error)) => return Err(failures.of_exchange(&error, so_far(request, &whole))),
+                Err(_) => {
+                    return Err(failures.broken_off(
+                        so_far(request, &whole),
+                        &format!("nothing came for {} s", stall.as_secs()),
+                    ));
+                }
+            };
+            let ended = piece.is_none();
+            waiting.extend_from_slice(&piece.unwrap_or_default());
+            while let Some(at) =
+                waiting.iter().position(|byte| *byte == b'\n').or(ended.then_some(waiting.len()))
+            {
+                let line: Vec<u8> = waiting.drain(..(at + 1).min(waiting.len())).collect();
+                if line.iter().all(u8::is_ascii_whitespace) {
+                    if waiting.is_empty() { break } else { continue }
+                }
+                let piece: Value = serde_json::from_slice(&line).map_err(|error| {
+                    failures.broken_off(
+                        so_far(request, &whole),
+                        &format!("a piece of it is broken JSON: {error}"),
+                    )
+                })?;
+                add(&mut whole, piece);
+            }
+            if whole["done"] == true || whole.get("error").is_some() {
+                return Ok(whole);
+            }
+            if ended {
+                return Err(failures.broken_off(so_far(request, &whole), "it has no end"));
+            }
+        }
+    }
+
+    async fn post(&self, body: &Value) -> Result<Value, webc::Error> {
+        let response = self.send(body).await?;
         let (status, headers) = (response.status(), response.headers().clone());
         let body = response.text().await?;
         if !status.is_success() {
@@ -122,9 +181,22 @@ impl Model for OllamaModel {
     }
 
     async fn call(&self, request: &ChatRequest) -> Result<ChatReply, ModelError> {
-        let failures = Failures { model: &self.config.name, key: self.key.as_ref() };
-        let body = self.post(&self.body(request)).await;
-        let body = body.map_err(|error| failures.of_web(&error, Timestamp::now()))?;
+        let failures = Failures {
+            model: &self.config.name,
+            key: self.key.as_ref(),
+            most: most_tokens(request, &self.config),
+        };
+        let mut asked = self.body(request);
+        let body = match self.config.stall_seconds.filter(|seconds| *seconds > 0) {
+            None => {
+                let body = self.post(&asked).await;
+                body.map_err(|error| failures.of_web(&error, Timestamp::now()))?
+            }
+            Some(stall) => {
+                asked["stream"] = json!(true);
+                self.in_pieces(&asked, request, Duration::from_secs(stall), &failures).await?
+            }
+        };
         if let Some(error) = failures.of_body(&body, Timestamp::now()) {
             return Err(error);
         }
@@ -133,6 +205,22 @@ impl Model for OllamaModel {
         })?;
         Ok(reply(answer, request))
     }
+}
+
+/// What the pieces up to now have taken.
+fn so_far(request: &ChatRequest, whole: &Value) -> Tokens {
+    heard(request, whole["message"]["content"].as_str().map_or(0, str::len))
+}
+
+/// Adds a piece of an answer to those before it: texts and calls are strung together, all else is as the last piece says.
+fn add(whole: &mut Value, mut piece: Value) {
+    let text = |answer: &Value| answer["message"]["content"].as_str().unwrap_or_default().to_owned();
+    let calls = |answer: &Value| answer["message"]["tool_calls"].as_array().cloned().unwrap_or_default();
+    let (text, calls) = (text(whole) + &text(&piece), [calls(whole), calls(&piece)].concat());
+    if piece.is_object() {
+        piece["message"] = json!({"content": text, "tool_calls": calls});
+    }
+    *whole = piece;
 }
 
 fn message(message: &Message) -> Value {

@@ -1,6 +1,9 @@
 //! A model behind a provider's wire format, spoken by the `genai` library. Knows nothing of budgets, retries or chains.
 
+use std::time::Duration;
+
 use async_trait::async_trait;
+use futures_util::StreamExt;
 use genai::adapter::AdapterKind;
 use genai::chat::{self as wire, MessageContent, ReasoningEffort, StopReason};
 use genai::resolver::{AuthData, Endpoint};
@@ -11,7 +14,7 @@ use serde_json::Value;
 
 use crate::domain::{ModelConfig, ModelName, Tokens};
 
-use super::estimate::{input_tokens, output_limit, text_tokens};
+use super::estimate::{heard, input_tokens, most_tokens, output_limit, text_tokens};
 use super::failure::{Failures, one_line};
 use super::{ChatReply, ChatRequest, Message, Model, ModelError, ToolCall};
 
@@ -44,6 +47,54 @@ impl RemoteModel {
         }
     }
 
+    fn failures(&self, request: &ChatRequest) -> Failures<'_> {
+        let most = most_tokens(request, &self.config);
+        Failures { model: &self.config.name, key: Some(&self.key), most }
+    }
+
+    /// Asks for the answer in pieces, and gives it up when none comes for so long.
+    async fn in_pieces(&self, request: &ChatRequest, stall: Duration) -> Result<ChatReply, ModelError> {
+        let failures = self.failures(request);
+        let options = wire::ChatOptions {
+            capture_raw_body: None,
+            capture_usage: Some(true),
+            capture_content: Some(true),
+            capture_tool_calls: Some(true),
+            stream_read_timeout: Some(stall),
+            ..self.options(request)
+        };
+        let asked = to_wire(request, self.adapter);
+        let answer = self.client.exec_chat_stream(self.target(), asked, Some(&options)).await;
+        let mut pieces = answer.map_err(|error| failures.read(&error, Timestamp::now()))?.stream;
+        // Pieces of a tool call repeat what came before.
+        let (mut said, mut called) = (0, 0);
+        while let Some(piece) = pieces.next().await {
+            match piece {
+                Ok(wire::ChatStreamEvent::Chunk(text) | wire::ChatStreamEvent::ReasoningChunk(text)) => {
+                    said += text.content.len();
+                }
+                Ok(wire::ChatStreamEvent::ToolCallChunk(call)) => {
+                    called = called.max(call.tool_call.fn_arguments.to_string().len());
+                }
+                Ok(wire::ChatStreamEvent::End(end)) => return self.whole(end, request),
+                Ok(_) => {}
+                Err(error) => return Err(failures.of_stream(&error, heard(request, said + called))),
+            }
+        }
+        Err(failures.broken_off(heard(request, said + called), "it has no end"))
+    }
+
+    fn whole(&self, end: wire::StreamEnd, request: &ChatRequest) -> Result<ChatReply, ModelError> {
+        let usage = end.captured_usage.unwrap_or_default();
+        let content = end.captured_content.unwrap_or_default();
+        let reply = reply(content, &usage, end.captured_stop_reason.as_ref(), request);
+        if reply.text.is_empty() && reply.tool_calls.is_empty() && reply.ended.is_empty() {
+            let problem = "its answer holds neither text nor a tool call; check `base_url`, or leave `stall_seconds` out";
+            return Err(self.failures(request).rejected(problem));
+        }
+        Ok(reply)
+    }
+
     fn options(&self, request: &ChatRequest) -> wire::ChatOptions {
         wire::ChatOptions {
             temperature: request.temperature,
@@ -64,7 +115,10 @@ impl Model for RemoteModel {
     }
 
     async fn call(&self, request: &ChatRequest) -> Result<ChatReply, ModelError> {
-        let failures = Failures { model: &self.config.name, key: Some(&self.key) };
+        if let Some(stall) = self.config.stall_seconds.filter(|seconds| *seconds > 0) {
+            return self.in_pieces(request, Duration::from_secs(stall)).await;
+        }
+        let failures = self.failures(request);
         let asked = to_wire(request, self.adapter);
         let answer = self.client.exec_chat(self.target(), asked, Some(&self.options(request))).await;
         let answer = match answer {
@@ -155,9 +209,17 @@ fn assistant(text: &str, tool_calls: &[ToolCall]) -> MessageContent {
 }
 
 fn from_wire(answer: wire::ChatResponse, request: &ChatRequest) -> ChatReply {
-    let text = answer.content.joined_texts().unwrap_or_default();
-    let tool_calls: Vec<ToolCall> = answer
-        .content
+    reply(answer.content, &answer.usage, answer.stop_reason.as_ref(), request)
+}
+
+fn reply(
+    content: MessageContent,
+    usage: &wire::Usage,
+    stop: Option<&StopReason>,
+    request: &ChatRequest,
+) -> ChatReply {
+    let text = content.joined_texts().unwrap_or_default();
+    let tool_calls: Vec<ToolCall> = content
         .into_tool_calls()
         .into_iter()
         .enumerate()
@@ -167,8 +229,8 @@ fn from_wire(answer: wire::ChatResponse, request: &ChatRequest) -> ChatReply {
             arguments: call.fn_arguments,
         })
         .collect();
-    let tokens = or_estimated(tokens(&answer.usage), request, &text, &tool_calls);
-    let ended = ended(answer.stop_reason.as_ref(), !tool_calls.is_empty(), &text);
+    let tokens = or_estimated(tokens(usage), request, &text, &tool_calls);
+    let ended = ended(stop, !tool_calls.is_empty(), &text);
     ChatReply { text, tool_calls, tokens, ended }
 }
 

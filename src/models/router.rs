@@ -40,6 +40,7 @@ impl RetryPolicy {
         let backoff = self.base.saturating_mul(doubled).min(self.max_wait);
         match error {
             ModelError::Unreachable { .. }
+            | ModelError::BrokenOff { .. }
             | ModelError::RateLimited { retry_after: None, .. }
             | ModelError::Overloaded { retry_after: None, .. } => Some(backoff),
             ModelError::RateLimited { retry_after: Some(wait), .. }
@@ -63,8 +64,8 @@ pub struct RoutedReply {
 
 /// Fallback chain for one agent.
 ///
-/// Every call to a provider is reserved in the ledger before it is made and settled after it, failures too, with no
-/// tokens. A call that is cancelled, or whose future is dropped, is not settled: the provider may charge it, so its
+/// Every call to a provider is reserved in the ledger before it is made and settled after it. A refusal is settled with no
+/// tokens, an answer that broke off with what it may cost. A call that is cancelled, or whose future is dropped, is not settled: the provider may charge it, so its
 /// reservation stays open and counts as spent.
 ///
 /// A model whose breaker is open in [`Health`] is not asked, one that refused its key not again by this router.
@@ -223,7 +224,11 @@ impl Router {
         };
         let failure = answer.as_ref().err().and_then(|error| error.failure(self.health.now()));
         self.health.ended(config, failure);
-        let tokens = answer.as_ref().map_or(Tokens::default(), |reply| reply.tokens);
+        let tokens = match &answer {
+            Ok(reply) => reply.tokens,
+            Err(ModelError::BrokenOff { tokens, .. }) => *tokens,
+            Err(_) => Tokens::default(),
+        };
         let cost = config.cost(tokens);
         let settlement = Settlement {
             tokens,
@@ -297,7 +302,9 @@ fn summary(mut refusals: Vec<(ModelName, ModelError)>, now: Timestamp) -> ModelE
     if let Some((until, model)) = resumes.min_by_key(|(until, _)| *until) {
         return ModelError::Unwell { model: model.clone(), until, detail };
     }
-    let down = refusals.iter().find(|(_, error)| matches!(error, ModelError::Unreachable { .. }));
+    let is_down =
+        |error: &ModelError| matches!(error, ModelError::Unreachable { .. } | ModelError::BrokenOff { .. });
+    let down = refusals.iter().find(|(_, error)| is_down(error));
     if let Some((model, _)) = down {
         return ModelError::Unreachable { model: model.clone(), detail };
     }
