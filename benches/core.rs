@@ -302,6 +302,7 @@ fn snapshot(notes: usize) -> Snapshot {
             asked: false,
             edited_plan: None,
             last_author: String::new(),
+            tick: Default::default(),
             claimed_by: None,
         })
         .collect();

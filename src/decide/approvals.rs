@@ -1,4 +1,5 @@
-//! What a human must agree to before a run goes on: the plan, and changes of sensitive paths (vault format, 8).
+//! What a human must agree to before a run goes on: the plan, changes of sensitive paths, the pull request, the merge
+//! (vault format, 8).
 //!
 //! Does not know who may approve; `vault` history and the settings' authority do.
 
@@ -6,11 +7,12 @@ use globset::{GlobBuilder, GlobSet, GlobSetBuilder};
 
 use super::next::{Next, plain};
 use crate::domain::{
-    ChangeSet, Config, ContentHash, Effect, FeatureView, Gate, RepoName, RunState, Snapshot, WorkPlan,
+    ApprovalAuthority, ChangeSet, Config, ContentHash, Effect, FeatureView, ForgeKind, Gate, PullRequestView,
+    RepoName, RunState, Snapshot, Tick, WorkPlan,
 };
 
 /// What is still to be done until the plan is approved; `None` when it is.
-pub(super) fn plan(view: &FeatureView, run: &RunState) -> Option<Next> {
+pub(super) fn plan(snapshot: &Snapshot, view: &FeatureView, run: &RunState) -> Option<Next> {
     let plan = run.plan.as_ref()?;
     let proposed = plan.hash();
     // A plan edited before its approval is the plan that is approved.
@@ -20,15 +22,18 @@ pub(super) fn plan(view: &FeatureView, run: &RunState) -> Option<Next> {
     }
     let asked = is_asked(run, Gate::Plan, &proposed) || is_asked(run, Gate::Plan, &offered);
     if !asked {
-        return Some(ask(run, Gate::Plan, offered, "the plan needs a human's approval"));
+        return Some(ask(run, Gate::Plan, offered, None, "the plan needs a human's approval"));
     }
-    if view.feature.properties.approved == Some(true) {
+    if let Some(why) = refused(view) {
+        return Some(ask(run, Gate::Plan, offered, Some(why.to_owned()), why));
+    }
+    if is_ticked(view) {
         return Some(match view.edited_plan.as_ref().filter(|text| run.plan_text.as_ref() != Some(*text)) {
             Some(text) => Next::act(
                 Effect::AdoptPlan { run: run.id.clone(), text: text.clone() },
                 "a human edited the plan before approving it",
             ),
-            None => approve(view, run, Gate::Plan, offered),
+            None => approve(run, Gate::Plan, offered, &view.last_author),
         });
     }
     let edited = if run.request == view.feature.request_hash() {
@@ -36,7 +41,8 @@ pub(super) fn plan(view: &FeatureView, run: &RunState) -> Option<Next> {
     } else {
         "; the request was edited since: move the note back to `planned` and start again for a new plan"
     };
-    Some(wait(view, Gate::Plan, format!("the plan waits for a human: {}{edited}", plain(&plan.summary))))
+    let why = format!("the plan waits for a human: {}{edited}", plain(&plan.summary));
+    Some(wait(snapshot, view, run, Gate::Plan, &why))
 }
 
 /// What is still to be done until changes of sensitive paths are approved; `None` when none is touched or they are.
@@ -47,16 +53,84 @@ pub(super) fn paths(snapshot: &Snapshot, view: &FeatureView, run: &RunState) -> 
         return None;
     }
     let bound = ContentHash::of(format!("{}\0{}", change.tree, touched.join("\0")));
-    let shown = plain(&touched.join(", "));
-    if run.is_approved(Gate::Paths, &bound) {
+    let why = format!("sensitive paths were changed: {}", plain(&touched.join(", ")));
+    pass(snapshot, view, run, Gate::Paths, bound, &why)
+}
+
+/// What is still to be done until the change may be pushed and offered; `None` when it may.
+pub(super) fn pull_request(snapshot: &Snapshot, view: &FeatureView, run: &RunState) -> Option<Next> {
+    if !snapshot.config.approvals.approve_pull_request {
         return None;
     }
-    Some(if !is_asked(run, Gate::Paths, &bound) {
-        ask(run, Gate::Paths, bound, &format!("sensitive paths were changed: {shown}"))
-    } else if view.feature.properties.approved == Some(true) {
-        approve(view, run, Gate::Paths, bound)
+    let change = run.change.as_ref()?;
+    let why = format!(
+        "{} files and {} lines are to be pushed as a pull request",
+        change.files.len(),
+        change.lines()
+    );
+    pass(snapshot, view, run, Gate::Pr, ContentHash::of(change.tree.as_str()), &why)
+}
+
+/// Whether a merge waits for an approval of its own, whoever asks for it.
+pub(super) fn guards_merge(snapshot: &Snapshot) -> bool {
+    let authority = snapshot.config.settings.approval_authority;
+    snapshot.config.approvals.approve_merge || authority != ApprovalAuthority::Vault
+}
+
+/// What is still to be done until the head of the pull request may be merged; `None` when it may.
+pub(super) fn merge(
+    snapshot: &Snapshot,
+    view: &FeatureView,
+    run: &RunState,
+    seen: &PullRequestView,
+) -> Option<Next> {
+    if !guards_merge(snapshot) {
+        return None;
+    }
+    let head = run.pr_head.as_ref()?;
+    let bound = ContentHash::of(head.as_str());
+    let why = format!("the merge of {} waits for a human", head.short());
+    if snapshot.config.settings.approval_authority != ApprovalAuthority::Forge {
+        return pass(snapshot, view, run, Gate::Merge, bound, &why);
+    }
+    if run.is_approved(Gate::Merge, &bound) {
+        return None;
+    }
+    if !is_asked(run, Gate::Merge, &bound) {
+        return Some(ask(run, Gate::Merge, bound, None, &why));
+    }
+    if let Some(review) = seen.approval.as_ref().filter(|review| review.head == *head) {
+        return Some(approve(run, Gate::Merge, bound, &review.by));
+    }
+    let unblock = match run.pr.as_ref().map(|pr| pr.forge) {
+        Some(ForgeKind::Local) => {
+            "the built-in forge has no reviews: set `approval_authority` to `vault` or `signed`".to_owned()
+        }
+        _ => "let one of the repository's `approvers` approve this head in a review".to_owned(),
+    };
+    Some(Next::ask_on(format!("approval: {}", Gate::Merge), why, unblock))
+}
+
+/// Asks, waits, and counts the tick of one gate; `None` once it is approved.
+fn pass(
+    snapshot: &Snapshot,
+    view: &FeatureView,
+    run: &RunState,
+    gate: Gate,
+    bound: ContentHash,
+    why: &str,
+) -> Option<Next> {
+    if run.is_approved(gate, &bound) {
+        return None;
+    }
+    Some(if !is_asked(run, gate, &bound) {
+        ask(run, gate, bound, None, why)
+    } else if let Some(refused) = refused(view) {
+        ask(run, gate, bound, Some(refused.to_owned()), refused)
+    } else if is_ticked(view) {
+        approve(run, gate, bound, &view.last_author)
     } else {
-        wait(view, Gate::Paths, format!("sensitive paths were changed: {shown}"))
+        wait(snapshot, view, run, gate, why)
     })
 }
 
@@ -115,25 +189,50 @@ pub(super) fn sensitive_globs(config: &Config, repo: Option<&RepoName>) -> GlobS
 }
 
 fn is_asked(run: &RunState, gate: Gate, plan: &ContentHash) -> bool {
-    run.asked.as_ref().is_some_and(|(asked, hash, base)| *asked == gate && hash == plan && *base == run.base)
+    run.asked
+        .as_ref()
+        .is_some_and(|asked| asked.gate == gate && asked.plan == *plan && asked.base == run.base)
 }
 
-fn ask(run: &RunState, gate: Gate, plan: ContentHash, reason: &str) -> Next {
-    Next::act(Effect::AskApproval { run: run.id.clone(), gate, plan, base: run.base.clone() }, reason)
+/// Whether the tick is a human's word.
+fn is_ticked(view: &FeatureView) -> bool {
+    view.feature.properties.approved == Some(true) && view.tick == Tick::Counts
 }
 
-fn approve(view: &FeatureView, run: &RunState, gate: Gate, plan: ContentHash) -> Next {
-    let by = view.last_author.clone();
-    let reason = format!("{gate} approved by {}", plain(&by));
-    Next::act(Effect::Approve { run: run.id.clone(), gate, plan, base: run.base.clone(), by }, reason)
+/// Why a tick that is there is nobody's word and never will be.
+fn refused(view: &FeatureView) -> Option<&str> {
+    match &view.tick {
+        Tick::Refused(why) if view.feature.properties.approved == Some(true) => Some(why),
+        _ => None,
+    }
 }
 
-fn wait(view: &FeatureView, gate: Gate, why: String) -> Next {
-    let unblock = format!(
-        "tick `approved` in the note or run `ado-vault approve {}`; move the note back to `planned` to stop",
-        view.feature.label()
-    );
-    Next::ask_on(format!("approval: {gate}"), why, unblock)
+fn ask(run: &RunState, gate: Gate, plan: ContentHash, refused: Option<String>, reason: &str) -> Next {
+    let base = run.base.clone();
+    Next::act(Effect::AskApproval { run: run.id.clone(), gate, plan, base, refused }, reason)
+}
+
+fn approve(run: &RunState, gate: Gate, plan: ContentHash, by: &str) -> Next {
+    let reason = format!("{gate} approved by {}", plain(by));
+    let (by, base) = (by.to_owned(), run.base.clone());
+    Next::act(Effect::Approve { run: run.id.clone(), gate, plan, base, by }, reason)
+}
+
+fn wait(snapshot: &Snapshot, view: &FeatureView, run: &RunState, gate: Gate, why: &str) -> Next {
+    let label = view.feature.label();
+    let refused = run.asked.as_ref().and_then(|asked| asked.refused.as_ref());
+    let refused = refused.map(|why| format!("; the last answer did not count: {}", plain(why)));
+    let how = match snapshot.config.settings.approval_authority {
+        ApprovalAuthority::Signed => format!(
+            "run `ado-vault approve {label}`, or tick `approved` and commit the note signed (`git commit -S`)"
+        ),
+        _ => format!("tick `approved` in the note or run `ado-vault approve {label}`"),
+    };
+    Next::ask_on(
+        format!("approval: {gate}"),
+        format!("{why}{}", refused.unwrap_or_default()),
+        format!("{how}; move the note back to `planned` to stop"),
+    )
 }
 
 #[cfg(test)]

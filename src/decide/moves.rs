@@ -56,7 +56,7 @@ fn live(snapshot: &Snapshot, view: &FeatureView, run: &RunState, at: Status) -> 
             stop(view, run, RunEnd::Stopped, &format!("a human moved the note back to `{at}`"))
         }
         Status::Dropped => stop(view, run, RunEnd::Dropped, "a human dropped it"),
-        Status::Done => accepted(view, run),
+        Status::Done => accepted(snapshot, view, run),
         Status::InProgress => pipeline::next(snapshot, view, run),
         Status::Review => shepherd::next(snapshot, view, run),
     }
@@ -84,13 +84,13 @@ pub(super) fn stop(view: &FeatureView, run: &RunState, result: RunEnd, why: &str
 }
 
 /// A human moved the note to `done`: a pull request that is up to date is merged, anything else is taken as it is.
-fn accepted(view: &FeatureView, run: &RunState) -> Next {
+fn accepted(snapshot: &Snapshot, view: &FeatureView, run: &RunState) -> Next {
     if view.in_flight.is_some() {
         return stop(view, run, RunEnd::Accepted, "a human moved the note to `done`");
     }
     let offered = run.pr.as_ref().filter(|_| run.pr_head.as_ref() == run.head());
     match offered {
-        Some(_) => shepherd::merge_for_human(view, run, "a human moved the note to `done`"),
+        Some(_) => shepherd::merge_for_human(snapshot, view, run, "a human moved the note to `done`"),
         None => stop(view, run, RunEnd::Accepted, "a human moved the note to `done`"),
     }
 }

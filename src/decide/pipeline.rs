@@ -41,7 +41,7 @@ pub(super) fn next(snapshot: &Snapshot, view: &FeatureView, run: &RunState) -> N
             );
         }
         if triage.plan_approval
-            && let Some(next) = approvals::plan(view, run)
+            && let Some(next) = approvals::plan(snapshot, view, run)
         {
             return next;
         }
@@ -135,7 +135,9 @@ fn after_gates(
         let why = format!("the review found {} errors and {unmet} unmet criteria", errors.count());
         return fix(snapshot, view, run, round, &why);
     }
-    approvals::paths(snapshot, view, run).unwrap_or_else(|| publish(view, run))
+    approvals::paths(snapshot, view, run)
+        .or_else(|| approvals::pull_request(snapshot, view, run))
+        .unwrap_or_else(|| publish(view, run))
 }
 
 /// A required gate did not run: a human sets it up and lets the run go on, and the gates run again.

@@ -4,7 +4,7 @@
 //! Does not talk to a forge.
 
 use super::next::{Next, plain};
-use super::{brakes, moves};
+use super::{approvals, brakes, moves};
 use crate::domain::{
     Effect, FeatureView, ForgeKind, Level, MergePolicy, PullRequestState, PullRequestView, RunEnd, RunState,
     Snapshot, Status,
@@ -34,7 +34,7 @@ pub(super) fn next(snapshot: &Snapshot, view: &FeatureView, run: &RunState) -> N
             "review comments are being worked on",
         );
     }
-    let merge = |reason: &str| Next::act(Effect::Merge { run: run.id.clone() }, reason);
+    let merge = |reason: &str| merge(snapshot, view, run, seen, reason);
     if seen.merge_requested {
         return merge("a human asked for the merge");
     }
@@ -52,6 +52,9 @@ pub(super) fn next(snapshot: &Snapshot, view: &FeatureView, run: &RunState) -> N
     let low_risk = run.triage.as_ref().is_some_and(|triage| triage.risk == Level::Low);
     if snapshot.config.approvals.merge == MergePolicy::LowRisk && low_risk && approved {
         return merge("the risk is low, the review approves, and the policy merges such changes");
+    }
+    if approvals::guards_merge(snapshot) {
+        return merge("a human approved the merge");
     }
     let how = match pr.forge {
         ForgeKind::Local => format!("tick `merge` in {}", plain(&pr.link)),
@@ -89,7 +92,7 @@ pub(super) fn rework(view: &FeatureView, run: &RunState) -> Next {
 }
 
 /// A human moved the note to `done` while its pull request is open: that is the word to merge.
-pub(super) fn merge_for_human(view: &FeatureView, run: &RunState, why: &str) -> Next {
+pub(super) fn merge_for_human(snapshot: &Snapshot, view: &FeatureView, run: &RunState, why: &str) -> Next {
     if let Some(next) = brakes::held(view, run) {
         return next;
     }
@@ -104,8 +107,20 @@ pub(super) fn merge_for_human(view: &FeatureView, run: &RunState, why: &str) -> 
             Effect::End { run: run.id.clone(), result: RunEnd::Accepted, detail: why.to_owned() },
             format!("{why}; its pull request is closed"),
         ),
-        _ => Next::act(Effect::Merge { run: run.id.clone() }, why),
+        _ => merge(snapshot, view, run, seen, why),
     }
+}
+
+/// The merge, once whoever must approve it did.
+fn merge(
+    snapshot: &Snapshot,
+    view: &FeatureView,
+    run: &RunState,
+    seen: &PullRequestView,
+    reason: &str,
+) -> Next {
+    approvals::merge(snapshot, view, run, seen)
+        .unwrap_or_else(|| Next::act(Effect::Merge { run: run.id.clone() }, reason))
 }
 
 /// What follows from a merge that was begun or made; `None` where there was none.

@@ -148,6 +148,27 @@ pub enum ApprovalAuthority {
     /// Any human writer of the vault; agents cannot write it.
     #[default]
     Vault,
+    /// A tick counts in a commit that is signed by an enrolled key and made when the gate was asked for.
+    Signed,
+    /// The merge counts as approved by a review at the forge, of the very head, by one of the repository's `approvers`.
+    /// Before there is a pull request a tick counts as with `vault`.
+    Forge,
+}
+
+impl std::str::FromStr for ApprovalAuthority {
+    type Err = super::InvalidId;
+    fn from_str(text: &str) -> Result<Self, super::InvalidId> {
+        match text {
+            "vault" => Ok(Self::Vault),
+            "signed" => Ok(Self::Signed),
+            "forge" => Ok(Self::Forge),
+            _ => Err(super::InvalidId {
+                kind: "approval authority",
+                text: text.to_owned(),
+                expected: "`vault`, `signed` or `forge`",
+            }),
+        }
+    }
 }
 
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -172,6 +193,10 @@ pub struct ApprovalPolicy {
     pub max_diff_files: u64,
     #[serde(rename = "merge_policy")]
     pub merge: MergePolicy,
+    /// Nothing is pushed and no pull request is opened before a human approved the change.
+    pub approve_pull_request: bool,
+    /// Nothing is merged before a human approved the head. Always so where approvals are signed or reviews.
+    pub approve_merge: bool,
 }
 
 impl Default for ApprovalPolicy {
@@ -214,6 +239,8 @@ impl Default for ApprovalPolicy {
             max_diff_lines: 1500,
             max_diff_files: 40,
             merge: MergePolicy::Human,
+            approve_pull_request: false,
+            approve_merge: false,
         }
     }
 }

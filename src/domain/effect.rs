@@ -70,6 +70,8 @@ pub enum Effect {
         gate: Gate,
         plan: ContentHash,
         base: Option<GitId>,
+        /// Why the answer that is there does not count.
+        refused: Option<String>,
     },
     Approve {
         run: RunId,

@@ -145,6 +145,9 @@ pub enum Event {
         gate: Gate,
         plan: ContentHash,
         base: Option<GitId>,
+        /// Why an answer did not count, where this is asked again for that.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        refused: Option<String>,
     },
     Approved {
         gate: Gate,
@@ -193,6 +196,8 @@ pub enum Event {
 pub enum Gate {
     Plan,
     Paths,
+    /// Push the branch and open the pull request.
+    Pr,
     Merge,
 }
 
@@ -201,6 +206,7 @@ impl std::fmt::Display for Gate {
         f.write_str(match self {
             Self::Plan => "plan",
             Self::Paths => "paths",
+            Self::Pr => "pr",
             Self::Merge => "merge",
         })
     }

@@ -28,6 +28,8 @@ pub struct ForgeSettings {
     pub reviewers: Vec<String>,
     /// Logins whose comments and reviews are instructions; what others write is not acted on.
     pub instructors: Vec<String>,
+    /// Logins whose reviews approve the merge where `approval_authority` is `forge`.
+    pub approvers: Vec<String>,
 }
 
 impl Default for ForgeSettings {
@@ -42,6 +44,7 @@ impl Default for ForgeSettings {
             labels: vec![],
             reviewers: vec![],
             instructors: vec![],
+            approvers: vec![],
         }
     }
 }

@@ -60,4 +60,16 @@ pub struct PullRequestView {
     /// Review comments by humans that no instruction has answered yet.
     #[serde(default)]
     pub comments: Vec<String>,
+    /// A review that approves, by somebody who may.
+    #[serde(default)]
+    pub approval: Option<ForgeApproval>,
+}
+
+/// A review at a forge that approves.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct ForgeApproval {
+    /// The reviewer's login.
+    pub by: String,
+    /// The commit that was reviewed.
+    pub head: GitId,
 }

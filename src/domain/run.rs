@@ -88,7 +88,7 @@ pub struct RunState {
     /// Reservations of calls whose end is not in the journal (in flight, or lost in a crash: those count as spent).
     pub open_calls: BTreeMap<u64, Spent>,
     pub next_call: u64,
-    pub asked: Option<(Gate, ContentHash, Option<GitId>)>,
+    pub asked: Option<Asked>,
     pub approved: Vec<(Gate, ContentHash, Option<GitId>)>,
     pub brake: Option<(Brake, String)>,
     /// Seq of the last resume; brakes look only at what came after it.
@@ -119,6 +119,19 @@ pub struct SinceResume {
     pub gates: usize,
     pub reviews: usize,
     pub changes: usize,
+}
+
+/// A gate that waits for a human.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Asked {
+    pub gate: Gate,
+    /// What the approval will be bound to.
+    pub plan: ContentHash,
+    pub base: Option<GitId>,
+    /// Number of the record that asks.
+    pub seq: u64,
+    /// Why the last answer did not count.
+    pub refused: Option<String>,
 }
 
 impl RunState {
@@ -267,8 +280,10 @@ impl RunState {
                 self.pr_head = Some(head.clone());
             }
             Event::Merged { commit } => self.merged = Some(commit.clone()),
-            Event::ApprovalAsked { gate, plan, base } => {
-                self.asked = Some((*gate, plan.clone(), base.clone()))
+            Event::ApprovalAsked { gate, plan, base, refused } => {
+                let (plan, base) = (plan.clone(), base.clone());
+                self.asked =
+                    Some(Asked { gate: *gate, plan, base, seq: record.seq, refused: refused.clone() });
             }
             Event::Approved { gate, plan, base, .. } => {
                 self.approved.push((*gate, plan.clone(), base.clone()));

@@ -61,8 +61,23 @@ pub struct FeatureView {
     /// Who of the people last changed the note, as far as the vault's history tells: `Name <mail>`; empty where nobody
     /// asks for it.
     pub last_author: String,
+    /// What a tick of `approved` is worth.
+    #[serde(default)]
+    pub tick: Tick,
     /// The other machine that has claimed the current run, as far as this one heard.
     pub claimed_by: Option<MachineName>,
+}
+
+/// What a tick of `approved` is worth, by the authority that the settings name.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Tick {
+    /// It is a human's word.
+    #[default]
+    Counts,
+    /// It may become one when it is committed and signed.
+    Unsigned,
+    /// It is none; why.
+    Refused(String),
 }
 
 impl FeatureView {

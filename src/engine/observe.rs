@@ -8,16 +8,16 @@ use std::time::{Duration, Instant};
 
 use jiff::{SignedDuration, Timestamp};
 
-use super::book::date_of;
+use super::book::{date_of, run_folder};
 use super::committed::{Before, FeatureNote, Matched, Matcher};
 use super::{ConfigReader, EngineError, RunBook};
 use crate::domain::{
-    Config, Diagnostic, Feature, FeatureId, FeatureView, Hold, HoldReason, NotePath, PullRequestView,
-    RepoName, Repository, RunId, RunState, Shared, Snapshot, Status, StepKey,
+    ApprovalAuthority, Config, Diagnostic, Feature, FeatureId, FeatureView, Hold, HoldReason, NotePath,
+    PullRequestView, RepoName, Repository, RunId, RunState, Shared, Snapshot, Status, StepKey, Tick,
 };
 use crate::models::Health;
 use crate::note;
-use crate::vault::{Folders, History, Scan, ScannedNote, Scanner, Vault, machine};
+use crate::vault::{Folders, History, Question, Scan, ScannedNote, Scanner, TextId, Vault, machine};
 use crate::workspace::Workspace;
 
 /// What this process knows beyond the vault.
@@ -141,6 +141,10 @@ impl Observer {
         let folders = self.vault.folders()?;
         let mut config = self.config.read(&scan, &folders);
         config.problems.extend(scan.problems.iter().cloned());
+        if let Some(authority) = history.approval_authority()? {
+            // A word that nobody knows must not weaken it.
+            config.settings.approval_authority = authority.parse().unwrap_or(ApprovalAuthority::Signed);
+        }
         let notes: Vec<FeatureNote<'_>> = scan
             .below(folders.features())
             .iter()
@@ -153,7 +157,9 @@ impl Observer {
         for ((scanned, feature), before) in notes.iter().zip(&matched.befores) {
             let runs = feature.id.as_ref().and_then(|id| runs.get(id)).cloned().unwrap_or_default();
             let before = before.clone();
-            features.push(view(feature, scanned, before, runs, history, circumstances, &config, now)?);
+            let mut view = view(feature, scanned, before, runs, history, circumstances, &config, now)?;
+            self.weigh_tick(&mut view, scanned, history, &config)?;
+            features.push(view);
         }
         self.note_claims(&mut features, &config, history)?;
         let unusable_repos = self.unusable(&config, &features);
@@ -196,6 +202,32 @@ impl Observer {
             for view in features {
                 view.claimed_by = view.current_run().and_then(|run| claims.get(&run)).cloned();
             }
+        }
+        Ok(())
+    }
+
+    /// What a tick of `approved` is worth where a gate asks for it and approvals must be signed; whoever signed it is the
+    /// one who approves.
+    fn weigh_tick(
+        &self,
+        view: &mut FeatureView,
+        scanned: &ScannedNote,
+        history: &History,
+        config: &Config,
+    ) -> Result<(), EngineError> {
+        let must_be_signed = config.settings.approval_authority == ApprovalAuthority::Signed;
+        let ticked = view.feature.properties.approved == Some(true);
+        let Some(run) = view.live_run().filter(|_| must_be_signed && ticked) else { return Ok(()) };
+        let Some(asked) = run.asked.as_ref().filter(|_| run.brake.is_none()) else { return Ok(()) };
+        if history.committed_text(&scanned.path)?.map(|text| TextId::of(&text)) != Some(scanned.blob) {
+            view.tick = Tick::Unsigned;
+            return Ok(());
+        }
+        let journal = NotePath::new(format!("{}/journal.jsonl", run_folder(&self.vault, &run.id)?))?;
+        let question = Question { note: &scanned.path, journal: &journal, asked: asked.seq };
+        match history.signed_tick(&question)? {
+            Ok(signer) => view.last_author = signer,
+            Err(why) => view.tick = Tick::Refused(why),
         }
         Ok(())
     }
@@ -307,6 +339,7 @@ fn view(
         asked: feature.id.as_ref().is_some_and(|id| circumstances.asked.contains(id)),
         edited_plan: run.and_then(|run| edited_plan(feature, run, scanned)),
         last_author,
+        tick: Tick::default(),
         claimed_by: None,
         runs,
         feature: feature.clone(),

@@ -55,8 +55,9 @@ impl Engine {
             Effect::AdoptPlan { run, text } => {
                 self.book.append(run, Event::PlanEdited { plan_text: text.clone() })
             }
-            Effect::AskApproval { run, gate, plan, base } => {
-                let event = Event::ApprovalAsked { gate: *gate, plan: plan.clone(), base: base.clone() };
+            Effect::AskApproval { run, gate, plan, base, refused } => {
+                let (plan, base) = (plan.clone(), base.clone());
+                let event = Event::ApprovalAsked { gate: *gate, plan, base, refused: refused.clone() };
                 self.book.append(run, event)?;
                 // A box to tick; a tick left over from before cannot pass this gate.
                 let change = NoteChange::default().set("approved", PropertyValue::Bool(false));

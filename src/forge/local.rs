@@ -97,6 +97,7 @@ impl LocalForge {
             reachable: false,
             merged_as: None,
             comments,
+            approval: None,
         })
     }
 

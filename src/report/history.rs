@@ -85,6 +85,7 @@ pub(super) fn in_words(event: &Event) -> String {
         Event::Completed { effect, detail } => format!("{effect} {detail}"),
         Event::PullRequestOpened { pr, head } => format!("{pr} at {}", head.short()),
         Event::Merged { commit } => commit.to_string(),
+        Event::ApprovalAsked { gate, refused: Some(why), .. } => format!("{gate} again: {why}"),
         Event::ApprovalAsked { gate, .. } => format!("{gate}"),
         Event::Approved { gate, by, .. } => format!("{gate} by {by}"),
         Event::PlanEdited { .. } => "the plan as a human rewrote it".to_owned(),

@@ -35,7 +35,7 @@ pub use error::{StoreError, VaultError};
 pub use folders::Folders;
 pub use history::{
     Claimed, CommitAbout, CommitMessage, CommittedFeatures, CommittedTexts, History, Intended, OwnTexts,
-    Pulled, Pushed, TextId, machine,
+    Pulled, Pushed, Question, TextId, machine,
 };
 pub use journal::{Journal, all_runs, read_journal, read_transcript, runs_of, write_transcript};
 pub use kept::{Sweeper, sweep_kept};

@@ -139,6 +139,7 @@ fn feature() -> impl Strategy<Value = FeatureView> {
                 reachable,
                 merged_as: None,
                 comments: if commented { vec!["c".into()] } else { vec![] },
+                approval: None,
             });
             view
         },

@@ -167,8 +167,8 @@ impl World {
                 self.append(&run, Event::StepFinished { key, attempt, outcome });
             }
             Effect::NoteMove { run, from, to } => self.append(&run, Event::Moved { from, to }),
-            Effect::AskApproval { run, gate, plan, base } => {
-                self.append(&run, Event::ApprovalAsked { gate, plan, base })
+            Effect::AskApproval { run, gate, plan, base, refused } => {
+                self.append(&run, Event::ApprovalAsked { gate, plan, base, refused })
             }
             Effect::Approve { run, gate, plan, base, by } => {
                 self.view().feature.properties.approved = None;
@@ -208,6 +208,7 @@ impl World {
                     reachable: false,
                     merged_as: None,
                     comments: vec![],
+                    approval: None,
                 });
                 self.go(&run, Status::Review);
             }
@@ -267,6 +268,7 @@ pub(crate) fn note(id: &str, status: Status) -> FeatureView {
         asked: false,
         edited_plan: None,
         last_author: "Ann <ann@example.org>".into(),
+        tick: Tick::default(),
         claimed_by: None,
     }
 }

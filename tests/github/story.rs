@@ -195,3 +195,36 @@ fn a_token_that_is_missing_is_named() {
     let why = world.block("FR-001", "why");
     assert!(why.contains("NOT_SET_ANYWHERE"), "{why}");
 }
+
+#[test]
+fn where_reviews_approve_only_one_of_this_head_by_an_approver_lets_the_merge_through() {
+    let (world, github) = github_world(&Talk::greeting());
+    let repository = world.read("00_system/repos/target.md");
+    world.put("00_system/repos/target.md", &repository.replace("\ngates:", "\napprovers:\n  - ann\ngates:"));
+    let authority = ado_vault::note::PropertyValue::Text("forge".into());
+    world.set("00_system/Settings.md", "approval_authority", authority);
+    world.save("reviews approve");
+    world.request(Status::Planned, "FR-001");
+    world.work();
+    assert_eq!(
+        (world.status("FR-001"), world.waiting_on("FR-001").as_str()),
+        (Status::Review, "approval: merge")
+    );
+    let head = world.state("FR-001/1").pr_head.unwrap();
+    let review = |login: &str, head: &str| {
+        json!({"user": answers::user(login), "body": "", "state": "APPROVED", "commit_id": head,
+            "submitted_at": "2026-11-21T12:00:00Z", "html_url": "https://github.com/acme/app/pull/1#r"})
+    };
+    let old = "0".repeat(40);
+    github.state().reviews.extend([review("mallory", head.as_str()), review("ann", &old)]);
+    world.approve("FR-001");
+    world.work();
+    assert_eq!(world.state("FR-001/1").merged, None, "neither a stranger, nor an old head, nor a tick");
+    github.state().reviews.push(review("ann", head.as_str()));
+    world.work();
+    let by = world.events("FR-001/1").into_iter().find_map(|event| match event {
+        Event::Approved { by, .. } => Some(by),
+        _ => None,
+    });
+    assert_eq!((by.as_deref(), world.status("FR-001")), (Some("ann"), Status::Done));
+}

@@ -18,5 +18,6 @@ mod relocate;
 mod remote;
 mod scan;
 mod scan_index;
+mod signed;
 mod store;
 mod watch;

@@ -12,10 +12,11 @@ use super::address::{Address, number_of};
 use super::client::{Answer, Client, refused};
 use super::pull_request::{PullRequest, missing, of_branch, opening, update};
 use super::remarks::remarks;
+use super::reviews::approval;
 use super::words::{outgoing, outgoing_line};
 use crate::domain::{
-    ForgeKind, ForgeSettings, GitId, MergeMethod, PullRequestDraft, PullRequestRef, PullRequestState,
-    PullRequestView,
+    ForgeApproval, ForgeKind, ForgeSettings, GitId, MergeMethod, PullRequestDraft, PullRequestRef,
+    PullRequestState, PullRequestView,
 };
 use crate::forge::{Forge, ForgeError, MergeOrder, Merging};
 use crate::workspace::GitCredential;
@@ -52,9 +53,9 @@ impl Forge for GithubForge {
 
     async fn look(&self, pull_request: &PullRequestRef) -> Result<PullRequestView, ForgeError> {
         let pr = self.read(pull_request).await?;
-        let comments = match pr.state() {
-            PullRequestState::Open => self.remarks(pr.number).await?,
-            _ => vec![],
+        let (comments, approval) = match pr.state() {
+            PullRequestState::Open => self.said_at(&pr).await?,
+            _ => (vec![], None),
         };
         Ok(PullRequestView {
             state: pr.state(),
@@ -62,6 +63,7 @@ impl Forge for GithubForge {
             reachable: false,
             merged_as: pr.merged_as(),
             comments,
+            approval,
         })
     }
 
@@ -149,18 +151,24 @@ impl GithubForge {
         understood(&path, done(&path, answer)?)
     }
 
-    /// What people who may instruct ask for.
-    async fn remarks(&self, number: u64) -> Result<Vec<String>, ForgeError> {
-        if self.settings.instructors.is_empty() {
-            return Ok(vec![]);
+    /// What people who may instruct ask for, and the review of one who may approve.
+    async fn said_at(&self, pr: &PullRequest) -> Result<(Vec<String>, Option<ForgeApproval>), ForgeError> {
+        let settings = &self.settings;
+        if settings.instructors.is_empty() && settings.approvers.is_empty() {
+            return Ok((vec![], None));
         }
-        let mut lists = vec![];
-        for path in
-            [self.pull(number, "/reviews"), self.pull(number, "/comments"), self.issue(number, "/comments")]
-        {
-            lists.push(self.client.list(&self.address, &format!("{path}?{PAGE}"), None).await?);
+        let reviews = self.list_all(self.pull(pr.number, "/reviews")).await?;
+        let approval = approval(&reviews, &settings.approvers, &pr.head.sha);
+        if settings.instructors.is_empty() {
+            return Ok((vec![], approval));
         }
-        Ok(remarks([&lists[0], &lists[1], &lists[2]], &self.settings.instructors))
+        let of_lines = self.list_all(self.pull(pr.number, "/comments")).await?;
+        let of_page = self.list_all(self.issue(pr.number, "/comments")).await?;
+        Ok((remarks([&reviews, &of_lines, &of_page], &settings.instructors), approval))
+    }
+
+    async fn list_all(&self, path: String) -> Result<Vec<Value>, ForgeError> {
+        self.client.list(&self.address, &format!("{path}?{PAGE}"), None).await
     }
 
     /// The pull request of the run's branch, open or not.

@@ -11,6 +11,7 @@ mod forge;
 mod limits;
 mod pull_request;
 mod remarks;
+mod reviews;
 mod standing;
 mod words;
 

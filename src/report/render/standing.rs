@@ -22,8 +22,8 @@ pub(super) fn standing(state: &RunState) -> String {
     if let Some((until, reason)) = &state.parked {
         return format!("parked until {}: {reason}", words::clock(*until));
     }
-    if let Some((gate, ..)) = &state.asked {
-        return format!("waiting for approval: {gate}");
+    if let Some(asked) = &state.asked {
+        return format!("waiting for approval: {}", asked.gate);
     }
     match state.last_try() {
         Some(step) if step.result.is_none() => "at work".to_owned(),

@@ -11,7 +11,7 @@ use super::super::root::is_absent;
 use super::super::seam::change;
 use super::super::{VaultError, VaultLock};
 use super::index::Entry;
-use super::message::{Change, CommitMessage, of_human};
+use super::message::{Change, CommitMessage, RECORDED, of_human};
 use super::repository::{Head, History, entry_at};
 use super::sign;
 use crate::domain::{GitId, NotePath};
@@ -34,7 +34,28 @@ impl History {
     pub fn commit_human(&self, lock: &VaultLock, paths: &[NotePath]) -> Result<Option<GitId>, VaultError> {
         let repository = self.repository()?;
         let author = human(&repository)?;
-        self.commit_paths(lock, &repository, paths, &author, |tree| Ok(of_human(&tree.changes)))
+        let key = sign::key(&repository)?;
+        self.commit_paths(lock, &repository, paths, &author, key.as_ref(), |tree| {
+            let mut message = of_human(&tree.changes);
+            message.trailers.push((RECORDED.0.to_owned(), RECORDED.1.to_owned()));
+            Ok(message)
+        })
+    }
+
+    /// Commits the present versions of `paths` as the human's own word: under `git config user.*` and signed with their
+    /// key, whether git is set to sign or not. `None` when nothing differs from HEAD.
+    ///
+    /// # Errors
+    /// [`VaultError::Program`] when it cannot be signed: nothing is committed then.
+    pub fn commit_signed(
+        &self,
+        lock: &VaultLock,
+        paths: &[NotePath],
+        message: &CommitMessage,
+    ) -> Result<Option<GitId>, VaultError> {
+        let repository = self.repository()?;
+        let (author, key) = (human(&repository)?, sign::own_key(&repository)?);
+        self.commit_paths(lock, &repository, paths, &author, Some(&key), |_| Ok(message.clone()))
     }
 
     /// Commits the present versions of `paths` as `ado-vault <ado-vault@localhost>`, with the heads of the journals among
@@ -52,7 +73,8 @@ impl History {
         let repository = self.repository()?;
         let author = Signature::now("ado-vault", OWN_MAIL)
             .map_err(|error| VaultError::git("name the committer", error))?;
-        self.commit_paths(lock, &repository, paths, &author, |tree| {
+        let key = sign::key(&repository)?;
+        self.commit_paths(lock, &repository, paths, &author, key.as_ref(), |tree| {
             let mut message = message.clone();
             message.trailers.extend(self.trailers(&repository, tree)?);
             Ok(message)
@@ -65,6 +87,7 @@ impl History {
         repository: &Repository,
         paths: &[NotePath],
         author: &Signature<'_>,
+        key: Option<&sign::Key>,
         message: impl Fn(&NewTree) -> Result<CommitMessage, VaultError>,
     ) -> Result<Option<GitId>, VaultError> {
         if let Some(why) = self.unfinished(repository) {
@@ -77,7 +100,7 @@ impl History {
             let message = message(&tree)?.text();
             let message = self.judged_by_hooks(repository, tree.id, message)?;
             let commit =
-                change("write commit", || write_commit(repository, &head, tree.id, author, &message))?;
+                change("write commit", || write_commit(repository, &head, tree.id, author, key, &message))?;
             self.note_index_debt(&tree.entries)?;
             if !self.point_at(repository, &head, commit, author, &message)? {
                 continue;
@@ -183,13 +206,14 @@ fn write_commit(
     head: &Head,
     tree: Oid,
     author: &Signature<'_>,
+    key: Option<&sign::Key>,
     message: &str,
 ) -> Result<Oid, VaultError> {
     let failed = |error| VaultError::git("write the commit", error);
     let tree = repository.find_tree(tree).map_err(failed)?;
     let parent = head.commit.map(|commit| repository.find_commit(commit)).transpose().map_err(failed)?;
     let parents: Vec<_> = parent.iter().collect();
-    match sign::key(repository)? {
+    match key {
         None => repository.commit(None, author, author, message, &tree, &parents).map_err(failed),
         Some(key) => {
             let buffer =

@@ -41,6 +41,9 @@ impl CommitMessage {
     }
 }
 
+/// Trailer of a commit in which ado recorded what a person had left uncommitted.
+pub(super) const RECORDED: (&str, &str) = ("Ado-Event", "recorded");
+
 /// One path's change since the last commit.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Change {

@@ -18,7 +18,9 @@ mod read;
 mod remote;
 mod repository;
 mod sign;
+mod signature;
 mod splice;
+mod tick;
 
 pub use about::CommitAbout;
 pub use claim::{Claimed, machine};
@@ -28,3 +30,4 @@ pub use message::CommitMessage;
 pub use read::{CommittedFeatures, CommittedTexts, TextId};
 pub use remote::{Pulled, Pushed};
 pub use repository::History;
+pub use tick::Question;

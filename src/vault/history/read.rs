@@ -264,7 +264,7 @@ impl History {
     }
 }
 
-fn text_of(repository: &Repository, blob: Oid) -> Result<String, VaultError> {
+pub(super) fn text_of(repository: &Repository, blob: Oid) -> Result<String, VaultError> {
     let blob = repository.find_blob(blob).map_err(|error| VaultError::git("read the last commit", error))?;
     Ok(String::from_utf8_lossy(blob.content()).into_owned())
 }

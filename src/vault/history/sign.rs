@@ -29,11 +29,13 @@ enum Format {
 
 /// The key to sign with when `commit.gpgsign` is set.
 pub(super) fn key(repository: &Repository) -> Result<Option<Key>, VaultError> {
-    let failed = |error| VaultError::git("read the git configuration", error);
-    let config = repository.config().and_then(|mut config| config.snapshot()).map_err(failed)?;
-    if !config.get_bool("commit.gpgsign").unwrap_or(false) {
-        return Ok(None);
-    }
+    let config = settings(repository)?;
+    if config.get_bool("commit.gpgsign").unwrap_or(false) { own_key(repository).map(Some) } else { Ok(None) }
+}
+
+/// The key that the user signs with when asked to.
+pub(super) fn own_key(repository: &Repository) -> Result<Key, VaultError> {
+    let config = settings(repository)?;
     let (format, section, default) = match text(&config, "gpg.format").as_deref() {
         None | Some("openpgp") => (Format::OpenPgp, "gpg.openpgp.program", "gpg"),
         Some("x509") => (Format::X509, "gpg.x509.program", "gpgsm"),
@@ -58,7 +60,7 @@ pub(super) fn key(repository: &Repository) -> Result<Option<Key>, VaultError> {
             text(&config, "user.email").unwrap_or_default()
         ),
     };
-    Ok(Some(Key { format, program, key }))
+    Ok(Key { format, program, key })
 }
 
 impl Key {
@@ -121,6 +123,12 @@ fn refused(output: String, remedy: &'static str) -> VaultError {
     VaultError::Program { action: "sign the commit".to_owned(), output, remedy }
 }
 
-fn text(config: &Config, name: &str) -> Option<String> {
+/// The user's git configuration as it is now.
+pub(super) fn settings(repository: &Repository) -> Result<Config, VaultError> {
+    let config = repository.config().and_then(|mut config| config.snapshot());
+    config.map_err(|error| VaultError::git("read the git configuration", error))
+}
+
+pub(super) fn text(config: &Config, name: &str) -> Option<String> {
     config.get_string(name).ok().filter(|value| !value.is_empty())
 }
