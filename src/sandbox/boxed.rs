@@ -114,8 +114,9 @@ impl Boxed {
         &self,
         command: &SandboxCommand,
         policy: &SandboxPolicy,
+        inlet: Option<u16>,
     ) -> Result<StartedBox, SandboxError> {
-        let job = self.machine.job(command, policy)?;
+        let job = Job { inlet, ..self.machine.job(command, policy)? };
         let input = spoken(&job, &command.stdin)?;
         let (mut child, channel) = self.command()?;
         child.stdout(Stdio::piped()).stderr(Stdio::piped());

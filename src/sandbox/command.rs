@@ -128,6 +128,9 @@ pub struct SandboxOutput {
     pub exit_code: Option<i32>,
     pub signal: Option<i32>,
     pub timed_out: bool,
+    /// Ended because it gave no sign of life for as long as its attendance allows.
+    #[serde(default)]
+    pub stalled: bool,
     /// Lossy UTF-8, as the program wrote it apart from bounding: strip control characters before showing it.
     pub stdout: String,
     pub stderr: String,

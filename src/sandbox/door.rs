@@ -1,5 +1,5 @@
-//! Where a box may reach hosts: takes the listener that the box made and lets the proxy serve it, for as long as the box
-//! runs. Does not decide what may be reached.
+//! The ways out of a box: takes the listeners that the box made and lets the proxy, or the caller's own server, answer
+//! there for as long as the box runs. Does not decide what may be reached.
 
 use std::io::{self, IoSliceMut};
 use std::mem::MaybeUninit;
@@ -11,8 +11,8 @@ use tokio::io::Interest;
 use tokio::net::{TcpListener, UnixStream};
 use tokio::task::JoinHandle;
 
-use super::Refusal;
 use super::proxy::{Refusals, serve};
+use super::{Inlet, Refusal};
 use crate::domain::HostRule;
 
 /// An open way out. Closed when dropped.
@@ -22,9 +22,13 @@ pub(super) struct Door {
 }
 
 impl Door {
-    /// Nothing where no host is named.
-    pub(super) fn open(channel: &Channel, hosts: &[HostRule]) -> io::Result<Option<Self>> {
-        if hosts.is_empty() {
+    /// Nothing where no host is named and the caller answers nothing.
+    pub(super) fn open(
+        channel: &Channel,
+        hosts: &[HostRule],
+        inlet: Option<Inlet>,
+    ) -> io::Result<Option<Self>> {
+        if hosts.is_empty() && inlet.is_none() {
             return Ok(None);
         }
         let channel = channel.try_clone()?;
@@ -34,7 +38,16 @@ impl Door {
         let told = refusals.clone();
         let serving = tokio::spawn(async move {
             // A box that could not be built hands nothing over, and says so itself.
-            if let Ok(listener) = handed_over(channel).await {
+            let proxy = match rules.is_empty() {
+                true => None,
+                false => handed_over(&channel).await.ok(),
+            };
+            if let Some(inlet) = inlet
+                && let Ok(listener) = handed_over(&channel).await
+            {
+                let _ = inlet.open(Some(listener));
+            }
+            if let Some(listener) = proxy {
                 serve(listener, rules, told).await;
             }
         });
@@ -53,9 +66,9 @@ impl Drop for Door {
     }
 }
 
-/// The listener with which the box begins what it says.
-async fn handed_over(channel: UnixStream) -> io::Result<TcpListener> {
-    let fd = channel.async_io(Interest::READABLE, || receive(&channel)).await?;
+/// The next of the listeners with which the box begins what it says.
+async fn handed_over(channel: &UnixStream) -> io::Result<TcpListener> {
+    let fd = channel.async_io(Interest::READABLE, || receive(channel)).await?;
     let listener = std::net::TcpListener::from(fd);
     listener.set_nonblocking(true)?;
     TcpListener::from_std(listener)

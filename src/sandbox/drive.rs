@@ -7,13 +7,13 @@ use std::process::ExitStatus;
 use std::time::{Duration, Instant};
 
 use rustix::process::{Pid, Signal};
-use tokio::io::{AsyncRead, AsyncReadExt, AsyncWriteExt};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, DuplexStream};
 use tokio::process::Child;
 use tokio_util::sync::CancellationToken;
 
 use super::output::Bounded;
 use super::quota;
-use super::{Limits, SandboxError};
+use super::{Limits, Pulse, SandboxError};
 
 /// How long output may still come after the program and its group were killed.
 const LAST_WORDS: Duration = Duration::from_secs(3);
@@ -29,6 +29,7 @@ pub(super) struct Started {
 pub(super) struct Ended {
     pub status: Option<ExitStatus>,
     pub timed_out: bool,
+    pub stalled: bool,
     /// What it used too much of.
     pub too_much: Option<String>,
     pub stdout: Bounded,
@@ -36,18 +37,34 @@ pub(super) struct Ended {
     pub took: Duration,
 }
 
-/// `folders` are what it may write.
-///
+impl Ended {
+    /// Whether a limit ended it.
+    pub(super) fn was_ended(&self) -> bool {
+        self.timed_out || self.stalled || self.too_much.is_some()
+    }
+}
+
+/// What it is fed and held against.
+pub(super) struct Terms<'a> {
+    pub input: &'a [u8],
+    pub limits: &'a Limits,
+    /// Folders that it may write.
+    pub folders: Vec<PathBuf>,
+    pub talk: Option<DuplexStream>,
+    pub pulse: Option<(Pulse, Duration)>,
+}
+
 /// # Errors
 /// `Cancelled` after `cancel`; `Io` when the program cannot be waited for.
 pub(super) async fn drive(
     started: Started,
-    input: &[u8],
-    limits: &Limits,
-    folders: Vec<PathBuf>,
+    terms: Terms<'_>,
     cancel: &CancellationToken,
 ) -> Result<Ended, SandboxError> {
     let begun = Instant::now();
+    let Terms { input, limits, folders, talk, pulse } = terms;
+    let (mut hear, say) = talk.map(tokio::io::split).unzip();
+    let beat = pulse.as_ref().map(|(pulse, _)| pulse);
     let mut running = Running(started);
     let child = &mut running.0.child;
     let (stdin, stdout, stderr) = (child.stdin.take(), child.stdout.take(), child.stderr.take());
@@ -56,15 +73,29 @@ pub(super) async fn drive(
         if let Some(mut stdin) = stdin {
             // A program need not read its input.
             let _ = stdin.write_all(input).await;
+            if let Some(hear) = &mut hear {
+                let _ = tokio::io::copy(hear, &mut stdin).await;
+            }
             let _ = stdin.shutdown().await;
         }
     };
     let mut cancelled = false;
     let mut timed_out = false;
+    let mut stalled = false;
     let mut too_much = None;
     let status = {
-        let mut streams =
-            pin!(async { tokio::join!(feed, gather(stdout, &mut kept.0), gather(stderr, &mut kept.1)) });
+        let mut feed = pin!(feed);
+        let mut streams = pin!(async {
+            let nobody: Option<tokio::io::Sink> = None;
+            tokio::join!(gather(stdout, &mut kept.0, beat, say), gather(stderr, &mut kept.1, beat, nobody))
+        });
+        let mut stillness = pin!(async {
+            match &pulse {
+                Some((pulse, most)) => pulse.stopped(*most).await,
+                None => std::future::pending().await,
+            }
+        });
+        let mut fed = false;
         let mut limit = pin!(tokio::time::sleep(limits.wall));
         let mut quota = pin!(quota::exceeded(folders, limits));
         let mut open = true;
@@ -75,6 +106,8 @@ pub(super) async fn drive(
                 status = running.0.child.wait() => break Some(status?),
                 said = &mut quota => { too_much = Some(said); break None }
                 () = &mut limit => { timed_out = true; break None }
+                () = &mut stillness => { stalled = true; break None }
+                () = &mut feed, if !fed => fed = true,
                 _ = &mut streams, if open => open = false,
             }
         };
@@ -91,19 +124,38 @@ pub(super) async fn drive(
     if cancelled {
         return Err(SandboxError::Cancelled);
     }
-    Ok(Ended { status, timed_out, too_much, stdout: kept.0, stderr: kept.1, took: begun.elapsed() })
+    Ok(Ended { status, timed_out, stalled, too_much, stdout: kept.0, stderr: kept.1, took: begun.elapsed() })
 }
 
-async fn gather(stream: Option<impl AsyncRead + Unpin>, kept: &mut Bounded) {
+/// Keeps what comes, and passes it on to who listens.
+async fn gather(
+    stream: Option<impl AsyncRead + Unpin>,
+    kept: &mut Bounded,
+    beat: Option<&Pulse>,
+    mut listener: Option<impl AsyncWrite + Unpin>,
+) {
     let Some(mut stream) = stream else { return };
     let mut piece = vec![0; 16 * 1024];
     loop {
         match stream.read(&mut piece).await {
-            Ok(0) => return,
-            Ok(count) => kept.add(&piece[..count]),
             Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-            Err(_) => return,
+            Ok(0) | Err(_) => break,
+            Ok(count) => {
+                kept.add(&piece[..count]);
+                if let Some(pulse) = beat {
+                    pulse.beat();
+                }
+                // Who stopped listening misses the rest.
+                if let Some(to) = &mut listener
+                    && to.write_all(&piece[..count]).await.is_err()
+                {
+                    listener = None;
+                }
+            }
         }
+    }
+    if let Some(mut to) = listener {
+        let _ = to.shutdown().await;
     }
 }
 

@@ -28,6 +28,8 @@ pub(super) struct Job {
     pub limits: Limits,
     /// Port of the box's loopback at which the parent's proxy listens.
     pub proxy: Option<u16>,
+    /// Port of the box's loopback at which the parent's own server answers.
+    pub inlet: Option<u16>,
     /// Look at the box from inside instead of running anything.
     pub probe: bool,
 }

@@ -148,6 +148,7 @@ impl Machine {
             protect,
             limits: policy.limits.clone(),
             proxy: (!policy.hosts.is_empty()).then_some(PROXY_PORT),
+            inlet: None,
             probe: false,
         })
     }

@@ -10,9 +10,12 @@ use tokio_util::sync::CancellationToken;
 use super::boxed::Boxed;
 use super::container::Container;
 use super::door::Door;
-use super::drive::{Ended, drive};
+use super::drive::{Ended, Terms, drive};
+use super::job::HOME;
 use super::plain;
-use super::{SandboxCommand, SandboxError, SandboxOutput, SandboxPolicy, SandboxReport};
+use super::{
+    Arrival, Attendance, Inlet, SandboxCommand, SandboxError, SandboxOutput, SandboxPolicy, SandboxReport,
+};
 
 /// Runs commands, boxed or (explicitly) not. A clone shares everything.
 #[derive(Debug, Clone)]
@@ -90,6 +93,40 @@ impl Sandbox {
         policy: &SandboxPolicy,
         cancel: &CancellationToken,
     ) -> Result<SandboxOutput, SandboxError> {
+        self.attend(command, policy, cancel, Attendance::default()).await
+    }
+
+    /// A place at which one command can reach this process, and where its listener arrives.
+    ///
+    /// # Errors
+    /// `Policy` where commands run in containers: nothing leads out of those.
+    pub fn inlet(&self) -> Result<(Inlet, Arrival), SandboxError> {
+        match &self.inner.backend {
+            Backend::Boxed(_) => Ok(Inlet::of_a_box()),
+            Backend::None => Ok(Inlet::of_this_machine()?),
+            Backend::Container(_) => Err(SandboxError::Policy {
+                reason: "a command in a container cannot reach ado-vault; use the built-in sandbox for that"
+                    .into(),
+            }),
+        }
+    }
+
+    /// Where a command's home is, as it sees it itself; nothing where it shares the one of this process, or an image has it.
+    pub fn home(&self) -> Option<&'static Path> {
+        matches!(self.inner.backend, Backend::Boxed(_)).then(|| Path::new(HOME))
+    }
+
+    /// The same as `run`, with somebody who attends to the command meanwhile.
+    ///
+    /// # Errors
+    /// As `run`.
+    pub async fn attend(
+        &self,
+        command: &SandboxCommand,
+        policy: &SandboxPolicy,
+        cancel: &CancellationToken,
+        attendance: Attendance,
+    ) -> Result<SandboxOutput, SandboxError> {
         let program = command.argv.first().filter(|program| !program.is_empty());
         let program =
             program.ok_or_else(|| SandboxError::Policy { reason: "the command is empty".into() })?;
@@ -98,25 +135,27 @@ impl Sandbox {
         }
         let command = &command.with_env(&policy.env);
         let _layers = self.own_layers(policy).await;
-        let folders = written(policy);
-        let limits = &policy.limits;
+        let Attendance { inlet, talk, pulse } = attendance;
+        let (limits, folders) = (&policy.limits, written(policy));
+        let terms = Terms { input: command.stdin.as_bytes(), limits, folders, talk, pulse };
         match &self.inner.backend {
             Backend::None => {
                 let child = plain::start(command, limits)?;
-                Ok(output(drive(child, command.stdin.as_bytes(), limits, folders, cancel).await?))
+                inlet.map_or(Ok(()), |inlet| inlet.open(None))?;
+                Ok(output(drive(child, terms, cancel).await?))
             }
             Backend::Container(container) => {
                 let (child, _running) = container.start(command, policy)?;
-                let ended = drive(child, command.stdin.as_bytes(), limits, folders, cancel).await?;
+                let ended = drive(child, terms, cancel).await?;
                 container.judge(&ended)?;
                 Ok(output(ended))
             }
             Backend::Boxed(boxed) => {
-                let started = boxed.start(command, policy)?;
-                let door = Door::open(&started.channel, &policy.hosts)?;
-                let ended = drive(started.child, &started.input, limits, folders, cancel).await?;
+                let started = boxed.start(command, policy, inlet.as_ref().map(Inlet::port))?;
+                let door = Door::open(&started.channel, &policy.hosts, inlet)?;
+                let ended = drive(started.child, Terms { input: &started.input, ..terms }, cancel).await?;
                 let refused = door.map(Door::close).unwrap_or_default();
-                let (exit_code, signal) = match ended.timed_out || ended.too_much.is_some() {
+                let (exit_code, signal) = match ended.was_ended() {
                     true => (None, None),
                     false => boxed.outcome(program, &started.channel, &ended)?,
                 };
@@ -150,18 +189,17 @@ fn written(policy: &SandboxPolicy) -> Vec<PathBuf> {
 
 fn output(ended: Ended) -> SandboxOutput {
     use std::os::unix::process::ExitStatusExt;
+    let was_ended = ended.was_ended();
     let truncated = ended.stdout.truncated() || ended.stderr.truncated();
     let mut stderr = ended.stderr.into_text();
     if let Some(why) = &ended.too_much {
         stderr.push_str(&format!("\n[ado-vault: ended because {why}]\n"));
     }
     SandboxOutput {
-        exit_code: ended
-            .status
-            .and_then(|status| status.code())
-            .filter(|_| !ended.timed_out && ended.too_much.is_none()),
+        exit_code: ended.status.and_then(|status| status.code()).filter(|_| !was_ended),
         signal: ended.status.and_then(|status| status.signal()),
         timed_out: ended.timed_out,
+        stalled: ended.stalled,
         stdout: ended.stdout.into_text(),
         stderr,
         truncated,

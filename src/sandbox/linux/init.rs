@@ -35,10 +35,11 @@ fn build(channel: &Channel, prepared: &Prepared, alive: &OwnedFd) -> Result<Laye
     checked(unsafe { libc::unshare(libc::CLONE_NEWNS) }.into()).at("mount namespace", "unshare")?;
     mounts::enter(prepared)?;
     raise_loopback().at("network namespace", "raise the loopback interface")?;
-    if let Some(port) = job.proxy {
+    for (layer, port) in [("proxy", job.proxy), ("inlet", job.inlet)] {
+        let Some(port) = port else { continue };
         // The parent accepts what comes in here: a socket belongs to the network in which it was made.
-        let listener = std::net::TcpListener::bind(("127.0.0.1", port)).at("proxy", "listen")?;
-        channel.hand_over(listener.as_fd()).at("proxy", "hand the listener over")?;
+        let listener = std::net::TcpListener::bind(("127.0.0.1", port)).at(layer, "listen")?;
+        channel.hand_over(listener.as_fd()).at(layer, "hand the listener over")?;
     }
     rustix::system::sethostname(b"sandbox").at("host name namespace", "set the name")?;
     identity.become_nobody()?;
