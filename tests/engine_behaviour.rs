@@ -15,6 +15,8 @@ mod brakes;
 mod budgets;
 #[path = "engine_behaviour/caps.rs"]
 mod caps;
+#[path = "engine_behaviour/external.rs"]
+mod external;
 #[path = "engine_behaviour/machines.rs"]
 mod machines;
 #[path = "engine_behaviour/moves.rs"]
@@ -25,6 +27,8 @@ mod pace;
 mod parallel;
 #[path = "engine_behaviour/pauses.rs"]
 mod pauses;
+#[path = "engine_behaviour/real_agents.rs"]
+mod real_agents;
 #[path = "engine_behaviour/reload.rs"]
 mod reload;
 #[path = "engine_behaviour/review.rs"]

@@ -1,6 +1,8 @@
 //! Registry notes: settings, policies, repositories, models and agents as people and Obsidian write them.
 
-use ado_vault::domain::{EditFormat, MergeMethod, NotePath, Provider, Role, Settings, Strategy, Tool, Usd};
+use ado_vault::domain::{
+    Backend, EditFormat, MergeMethod, NotePath, Provider, Role, Settings, Strategy, Tool, Usd,
+};
 use ado_vault::note::{
     Read, read_agent, read_approvals, read_gates, read_model, read_repository, read_routing, read_settings,
 };
@@ -152,6 +154,41 @@ fn an_agent_is_its_front_matter_and_its_prompt() {
     assert_eq!((seen(&bad), bad.value), (vec![("bad-name".into(), 0)], None));
     let hot = read_agent(&path("20_agents/a.md"), "---\nrole: reviewer\ntemperature: 3\ntools: edit\n---\nx");
     assert_eq!(seen(&hot), [("bad-value".into(), 3), ("bad-value".into(), 4)]);
+}
+
+#[test]
+fn an_agent_that_is_another_program_says_how_it_is_started_and_holds_no_key() {
+    let read = |front: &str| read_agent(&path("20_agents/A.md"), &format!("---\nrole: coder\n{front}---\nx"));
+    let good = read(
+        "backend: command\ncommand: [opencode, run, --model, \"ado/{{model}}\", \"{{prompt}}\"]\n\
+         env:\n  - LANG\n  - 'CONFIG={\"url\":\"{{base_url}}\"}'\nread_paths: /opt/opencode\nstall_seconds: 60\n",
+    );
+    assert_eq!(seen(&good), []);
+    let agent = good.value.unwrap();
+    assert_eq!((agent.backend, agent.command.len(), agent.stall_seconds), (Backend::Command, 5, 60));
+    assert_eq!(agent.env[1].value.as_deref(), Some("{\"url\":\"{{base_url}}\"}"));
+    for (front, line) in [
+        ("backend: acp\n", 1),
+        ("backend: command\ncommand: opencode run {{prompt}}\n", 4),
+        ("backend: command\ncommand: [\"{{model}}\", \"{{prompt}}\"]\n", 4),
+        ("backend: command\ncommand: [x, \"{{promt}}\", \"{{prompt}}\"]\n", 4),
+        ("backend: acp\ncommand: [x]\nenv: [OPENAI_API_KEY]\n", 5),
+        ("backend: acp\ncommand: [x]\nenv: [\"K=sk-abcdefghijklmnop\"]\n", 5),
+        ("backend: acp\ncommand: [x]\nenv: [\"a b\"]\n", 5),
+        ("backend: acp\ncommand: [x]\nread_paths: [opt/x]\n", 5),
+        ("backend: acp\ncommand: [x]\nread_paths: [/]\n", 5),
+        ("backend: acp\ncommand: [x]\nstall_seconds: 0\n", 5),
+        ("backend: aider\n", 3),
+    ] {
+        let bad = read(front);
+        assert!(bad.value.is_none(), "{front}");
+        assert_eq!(seen(&bad), [("bad-value".into(), line)], "{front}");
+    }
+    for front in ["command: [x]\n", "env: [LANG]\n", "backend: command\ncommand: [x]\n"] {
+        let odd = read(front);
+        let warned = odd.diagnostics.iter().all(|one| !one.is_error()) && odd.diagnostics.len() == 1;
+        assert!(odd.value.is_some() && warned, "{front}: {:?}", odd.diagnostics);
+    }
 }
 
 #[test]

@@ -38,6 +38,24 @@ pub(super) fn suffix(role: Role, format: EditFormat) -> String {
     }
 }
 
+/// How an external agent works and finishes, by role; appended to the agent's own prompt. `file` is where it may leave its
+/// result.
+pub(super) fn external(role: Role, file: &str) -> String {
+    if role.may_write() {
+        return "## How to work and finish\n\nYou are in the repository's folder. Change its files themselves. Do not commit, \
+                push or ask: nobody answers while you work. Only what you leave in the files counts. When you are done, end \
+                with a few sentences on what you did."
+            .to_owned();
+    }
+    format!(
+        "## How to answer\n\nChange no file of the repository. Your result is one JSON object: {}. Write it into the file \
+         `{file}`, or, if you cannot write files, end with it as your last message in a fence that starts with ```json. It \
+         must fit this JSON Schema:\n\n{}",
+        result(role),
+        schema::of(role)
+    )
+}
+
 /// Stands above the rows that agents leave.
 pub(super) const FOR_PEOPLE: &str = "## Done by people
 

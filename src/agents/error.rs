@@ -30,6 +30,13 @@ pub enum AgentError {
     /// The worktree cannot be read or written.
     #[error("cannot use the worktree of agent `{agent}`: {detail}")]
     Worktree { agent: AgentName, detail: String },
+    /// An external agent cannot be started as its note says.
+    #[error("agent `{agent}` cannot be started: {detail}")]
+    Start { agent: AgentName, detail: String },
+    /// An external agent that may write ended before it was done, as far as can be told. Its worktree may hold changes
+    /// worth keeping; `error` is why its last model call failed, if it did.
+    #[error("agent `{agent}` did not finish: {reason}")]
+    Unfinished { agent: AgentName, reason: String, error: Option<Box<ModelError>>, summary: String },
     #[error("stopped")]
     Cancelled,
 }

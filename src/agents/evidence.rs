@@ -3,7 +3,7 @@
 use similar::TextDiff;
 
 use super::AgentAnswer;
-use crate::domain::{Review, Verdict};
+use crate::domain::{FeatureBrief, Review, Verdict};
 
 /// Two texts at least this alike are the same criterion: models shorten and re-quote.
 const SAME: f32 = 0.8;
@@ -12,7 +12,7 @@ const SAME: f32 = 0.8;
 ///
 /// # Errors
 /// Names what an approving review leaves out.
-pub(super) fn covering(answer: AgentAnswer, wanted: &[&str]) -> Result<AgentAnswer, String> {
+fn covering(answer: AgentAnswer, wanted: &[&str]) -> Result<AgentAnswer, String> {
     let AgentAnswer::Review(mut review) = answer else { return Ok(answer) };
     let missing = claim(&mut review, wanted);
     if review.verdict == Verdict::Approve && !missing.is_empty() {
@@ -23,6 +23,16 @@ pub(super) fn covering(answer: AgentAnswer, wanted: &[&str]) -> Result<AgentAnsw
         ));
     }
     Ok(AgentAnswer::Review(review))
+}
+
+/// The same against everything that the feature wants.
+///
+/// # Errors
+/// As `covering`.
+pub(super) fn covering_all(answer: AgentAnswer, feature: &FeatureBrief) -> Result<AgentAnswer, String> {
+    let criteria = feature.criteria.iter().map(|criterion| criterion.text.as_str());
+    let wanted: Vec<&str> = criteria.chain(feature.rows.iter().map(String::as_str)).collect();
+    covering(answer, &wanted)
 }
 
 /// Gives each entry the words of what it is about, likest first, and returns what is left without an entry.

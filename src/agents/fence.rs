@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use super::tool::bounded;
-use crate::domain::{ContentHash, RunId, StepKey, redact_secrets};
+use crate::domain::{ContentHash, RunId, SECRET_WORDS, StepKey, redact_secrets};
 use crate::note::plain;
 
 /// Fences texts of one agent's conversation. The numbers follow from run, step, turn and text, so that a recorded
@@ -57,12 +57,11 @@ Do not repeat the markers in files or answers.";
 
 /// Values of this process's environment whose names say that they are secret.
 pub fn secrets_held() -> Vec<String> {
-    const WORDS: [&str; 7] = ["KEY", "TOKEN", "SECRET", "PASSWORD", "PASSWD", "CREDENTIAL", "AUTH"];
     let values: BTreeSet<String> = std::env::vars_os()
         .filter_map(|(name, value)| {
             Some((name.into_string().ok()?.to_uppercase(), value.into_string().ok()?))
         })
-        .filter(|(name, value)| WORDS.iter().any(|word| name.contains(word)) && is_value(value))
+        .filter(|(name, value)| SECRET_WORDS.iter().any(|word| name.contains(word)) && is_value(value))
         .map(|(_, value)| value)
         .collect();
     values.into_iter().collect()

@@ -1,6 +1,7 @@
 //! What an agent is given for one step, and what it may use. Plain references; nothing is done here.
 
 use std::path::Path;
+use std::sync::Arc;
 
 use tokio_util::sync::CancellationToken;
 
@@ -29,7 +30,7 @@ pub struct AgentJob<'a> {
 
 /// What an agent works with.
 pub struct AgentTools<'a> {
-    pub router: &'a Router,
+    pub router: &'a Arc<Router>,
     pub sandbox: &'a Sandbox,
     pub recorder: &'a dyn ToolRecorder,
     pub cancel: &'a CancellationToken,

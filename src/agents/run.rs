@@ -1,22 +1,21 @@
 //! The built-in loop: ask the model, answer its tool calls or apply its blocks, until it finishes.
 
+use async_trait::async_trait;
 use serde_json::Value;
 
+use super::backend::{AgentBackend, MOST_REPAIRS};
 use super::blocks::{self, Block};
 use super::evidence;
 use super::fence::{Fence, secrets_held};
 use super::history::History;
+use super::opening::{opening, prompt_room};
 use super::tool::{self, Toolbox, bounded};
 use super::worktree::Worktree;
-use super::{
-    AgentAnswer, AgentError, AgentJob, AgentTools, ToolRecord, contract, render_prompt, schema, shown, vars,
-};
-use crate::domain::{AgentConfig, EditFormat, Role};
+use super::{AgentAnswer, AgentError, AgentJob, AgentTools, ToolRecord, contract, schema, shown, vars};
+use crate::domain::{AgentConfig, EditFormat};
 use crate::models::{CallContext, Message, ModelError, RoutedReply, ToolCall};
 use crate::note::plain;
 
-/// Times that a result, or blocks that cannot be applied, are sent back.
-const MOST_REPAIRS: u32 = 2;
 /// Times that an answer without anything usable is asked for again.
 const MOST_NUDGES: u32 = 2;
 /// Tool calls answered in one turn.
@@ -25,12 +24,17 @@ const MOST_CALLS: usize = 24;
 const MOST_READS: usize = 12;
 const SUMMARY_BYTES: usize = 4 << 10;
 
-/// Runs the agent of the job's request to its checked answer. Every tool call is told to the recorder. What a coder or
-/// tester changed stays in the worktree also when this fails.
-///
-/// # Errors
-/// See [`AgentError`].
-pub async fn run(job: &AgentJob<'_>, tools: &AgentTools<'_>) -> Result<AgentAnswer, AgentError> {
+/// The agent that `ado-vault` itself is: its own conversation and its own tools.
+pub(super) struct BuiltIn;
+
+#[async_trait]
+impl AgentBackend for BuiltIn {
+    async fn run(&self, job: &AgentJob<'_>, tools: &AgentTools<'_>) -> Result<AgentAnswer, AgentError> {
+        converse(job, tools).await
+    }
+}
+
+async fn converse(job: &AgentJob<'_>, tools: &AgentTools<'_>) -> Result<AgentAnswer, AgentError> {
     let agent = job.request.agent.as_ref().ok_or(AgentError::NoAgent { step: job.request.key })?;
     let worktree = Worktree::open(job.worktree)
         .map_err(|error| AgentError::Worktree { agent: agent.name.clone(), detail: error.to_string() })?;
@@ -84,23 +88,7 @@ impl<'a> Talk<'a> {
         let format = model.edit_format;
         let room = prompt_room(model.context_tokens);
         let vars = vars::vars(job, agent, format, fence, room);
-        let mut prompt = render_prompt(agent, &vars)?;
-        // A note that leaves these out would leave its agent without its task.
-        for (head, part) in [("The request", &vars.feature.body), ("What is wrong now", &vars.instruction)] {
-            if !part.is_empty() && !prompt.contains(part.as_str()) {
-                prompt.push_str(&format!("\n\n## {head}\n\n{part}"));
-            }
-        }
-        let feature = &job.request.feature;
-        let judged = if agent.role == Role::Reviewer { feature.rows.as_slice() } else { &[] };
-        for (head, rows) in [(contract::ROWS, judged), (contract::FOR_PEOPLE, feature.for_people.as_slice())]
-        {
-            let rows: Vec<String> = rows.iter().map(|row| format!("- {row}")).collect();
-            if !rows.is_empty() {
-                let rows = fence.wrap(1, "rows of the feature note", &rows.join("\n"), (room / 8).max(400));
-                prompt.push_str(&format!("\n\n{head}\n\n{rows}"));
-            }
-        }
+        let mut prompt = opening(job, agent, &vars, fence, room)?;
         let mut only = None;
         if format != EditFormat::Tools {
             let shown = shown::shown(job, toolbox.worktree, fence, room / 2);
@@ -293,10 +281,7 @@ impl<'a> Talk<'a> {
     }
 
     fn covering(&self, answer: AgentAnswer) -> Result<AgentAnswer, String> {
-        let feature = &self.toolbox.job.request.feature;
-        let criteria = feature.criteria.iter().map(|criterion| criterion.text.as_str());
-        let wanted: Vec<&str> = criteria.chain(feature.rows.iter().map(String::as_str)).collect();
-        evidence::covering(answer, &wanted)
+        evidence::covering_all(answer, &self.toolbox.job.request.feature)
     }
 
     fn repair(&mut self, problem: &str) -> Result<(), AgentError> {
@@ -355,11 +340,6 @@ impl<'a> Talk<'a> {
         };
         self.toolbox.tools.recorder.tool(record).await;
     }
-}
-
-/// Bytes of prompt for a model with this context: about half of it.
-fn prompt_room(context_tokens: u64) -> usize {
-    usize::try_from(context_tokens.saturating_mul(7) / 4).unwrap_or(usize::MAX).clamp(4 << 10, 400 << 10)
 }
 
 /// The calls with an id each: some servers give none.

@@ -3,7 +3,7 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{AgentName, ContentHash, ModelName, SandboxProfile, Usd};
+use super::{AgentName, AgentVariable, Backend, ContentHash, ModelName, SandboxProfile, Usd};
 
 /// What an agent is for. One note per role is needed; several may exist and a repository or tier picks one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
@@ -74,6 +74,21 @@ pub struct AgentConfig {
     pub sandbox: Option<SandboxProfile>,
     #[serde(default)]
     pub temperature: Option<f64>,
+    /// `built-in`: ado-vault talks to the model itself. `acp` and `command` start another program.
+    #[serde(default)]
+    pub backend: Backend,
+    /// The program of `acp` and `command` with its arguments, one word an entry; never a shell line.
+    #[serde(default)]
+    pub command: Vec<String>,
+    /// Variables of that program: `NAME` passes one on from ado-vault's own environment, `NAME=value` sets one.
+    #[serde(default)]
+    pub env: Vec<AgentVariable>,
+    /// Files and folders of this machine that it may read besides the worktree: where it is installed.
+    #[serde(default)]
+    pub read_paths: Vec<String>,
+    /// Seconds without output and without a model call after which it is ended.
+    #[serde(default = "default_stall")]
+    pub stall_seconds: u64,
     /// Tera template.
     #[serde(default)]
     #[schemars(skip)]
@@ -90,6 +105,10 @@ fn unnamed_agent() -> AgentName {
 
 fn default_max_turns() -> u32 {
     20
+}
+
+fn default_stall() -> u64 {
+    300
 }
 
 fn empty_hash() -> ContentHash {

@@ -46,6 +46,9 @@ const RULES: [(&str, &str); 17] = [
     ),
 ];
 
+/// Words in the name of a variable that say that it holds a secret.
+pub const SECRET_WORDS: [&str; 7] = ["KEY", "TOKEN", "SECRET", "PASSWORD", "PASSWD", "CREDENTIAL", "AUTH"];
+
 static SET: LazyLock<RegexSet> = LazyLock::new(|| {
     RegexSet::new(RULES.iter().map(|(_, pattern)| pattern)).expect("the rules are literal patterns")
 });

@@ -103,6 +103,7 @@ impl InProcess {
     ) -> Result<StepResult, StepError> {
         let router = models::chain(&request.models, Path::new(&request.vault), services.ledger.clone())?
             .with_health(self.health.clone());
+        let router = Arc::new(router);
         let read_only = !request.agent.as_ref().is_some_and(|agent| agent.role.may_write());
         let mut policy = place.policy(request)?;
         if let Some(profile) = request.agent.as_ref().and_then(|agent| agent.sandbox.as_ref()) {
@@ -138,6 +139,17 @@ impl InProcess {
             Err(AgentError::TurnsUsedUp { partial: true, turns, .. }) if !read_only => {
                 let summary = format!("stopped after {turns} turns; what was done so far");
                 Ok(StepResult::Changed { change: place.commit(request, &summary).await? })
+            }
+            Err(AgentError::Unfinished { agent, reason, error, summary }) if !read_only => {
+                let change = place.commit(request, &summary).await?;
+                // Only what is in the files counts, and that is judged like any other change.
+                if Some(&change.commit) != request.head.as_ref().or(Some(&place.base)) {
+                    return Ok(StepResult::Changed { change });
+                }
+                Err(match error {
+                    Some(error) => StepError::Model(*error),
+                    None => AgentError::Unfinished { agent, reason, error, summary }.into(),
+                })
             }
             Err(error) => Err(error.into()),
         }

@@ -47,7 +47,7 @@ pub struct ToolCall {
 
 impl ToolCall {
     /// The arguments as the object that every provider wants back; anything else is wrapped in one.
-    pub(super) fn arguments_object(&self) -> Value {
+    pub fn arguments_object(&self) -> Value {
         match &self.arguments {
             object @ Value::Object(_) => object.clone(),
             Value::Null => json!({}),

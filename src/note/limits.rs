@@ -3,8 +3,9 @@
 use serde_json::{Map, Value};
 
 use crate::domain::{
-    AgentConfig, ApprovalPolicy, BranchName, Diagnostic, FeatureId, ForgeKind, GateKind, GatePolicy,
-    ModelConfig, Provider, Repository, Routing, SandboxMode, SandboxProfile, Settings, Tool,
+    AgentConfig, ApprovalPolicy, Backend, BranchName, Diagnostic, FeatureId, ForgeKind, GateKind, GatePolicy,
+    ModelConfig, PLACEHOLDERS, Provider, Repository, Routing, SECRET_WORDS, SandboxMode, SandboxProfile,
+    Settings, Tool, placeholders,
 };
 
 /// A property that does not keep its limits.
@@ -413,7 +414,88 @@ pub(crate) fn agent(agent: &AgentConfig, given: &Given) -> Vec<Breach> {
             "name the program alone; its arguments are the agent's",
         );
     }
+    external(&mut limits, agent);
     limits.breaches
+}
+
+/// What an agent that is another program needs, and what only such a one has.
+fn external(limits: &mut Limits<'_>, agent: &AgentConfig) {
+    if agent.backend == Backend::BuiltIn {
+        let others = [
+            ("command", agent.command.is_empty()),
+            ("env", agent.env.is_empty()),
+            ("read_paths", agent.read_paths.is_empty()),
+        ];
+        for (key, missing) in others {
+            limits.warn(
+                key,
+                missing,
+                format!("`{key}` has no effect on the built-in agent"),
+                "add `backend: command` or `backend: acp`, or remove the line",
+            );
+        }
+        return;
+    }
+    let backend = agent.backend.slug();
+    let program = agent.command.first().map(String::as_str).unwrap_or_default();
+    limits.hold(
+        "command",
+        !program.trim().is_empty(),
+        format!("`backend: {backend}` needs a `command`"),
+        "list the program and its arguments, one word an entry",
+    );
+    limits.hold(
+        "command",
+        !program.contains(char::is_whitespace) && !program.contains("{{"),
+        format!("`{program}` is not the name of a program"),
+        "make every word an entry of its own, such as `[opencode, run, \"{{prompt}}\"]`; it is never a shell line",
+    );
+    let values = agent.env.iter().filter_map(|variable| variable.value.as_deref());
+    for (key, text) in
+        agent.command.iter().map(|word| ("command", word.as_str())).chain(values.map(|value| ("env", value)))
+    {
+        limits.hold(key, !text.contains('\0'), format!("`{key}` holds a NUL character"), "remove it");
+        for name in
+            placeholders(text).into_iter().filter(|name| PLACEHOLDERS.iter().all(|(known, _)| known != name))
+        {
+            let known: Vec<&str> = PLACEHOLDERS.iter().map(|(name, _)| *name).collect();
+            limits.hold(
+                key,
+                false,
+                format!("`{{{{{name}}}}}` in `{key}` stands for nothing"),
+                &format!("the names are {}", known.join(", ")),
+            );
+        }
+    }
+    let has_prompt =
+        agent.command.iter().flat_map(|word| placeholders(word)).any(|name| name.starts_with("prompt"));
+    limits.warn(
+        "command",
+        agent.backend != Backend::Command || has_prompt || program.is_empty(),
+        "no word of `command` names the prompt, so the program reads it from its standard input",
+        "write `{{prompt}}` or `{{prompt_file}}` as a word, unless it does read its input",
+    );
+    for variable in &agent.env {
+        let secret = match &variable.value {
+            Some(value) => looks_like_key(value.trim()),
+            None => names_secret(&variable.name),
+        };
+        limits.hold(
+            "env",
+            !secret,
+            "an entry of `env` would give the agent a key: it gets one for the model gateway, and no other",
+            "remove it; the key stays in the variable that the model note names",
+        );
+    }
+    for path in &agent.read_paths {
+        limits.hold(
+            "read_paths",
+            path.starts_with('/') && path.trim_end_matches('/').contains('/'),
+            format!("`{path}` is not an absolute path"),
+            "write where the agent is installed, such as `/opt/agents/opencode`",
+        );
+    }
+    limits.within("stall_seconds", agent.stall_seconds, 1, 86_400);
 }
 
 /// Whether this is a name that an environment variable can have, and not a key in its place.
@@ -423,6 +505,12 @@ fn is_variable(name: &str) -> bool {
         && !name.starts_with(|c: char| c.is_ascii_digit())
         && name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_')
         && !looks_like_key(name)
+}
+
+/// Whether a variable's name says that it holds a secret.
+fn names_secret(name: &str) -> bool {
+    let name = name.to_uppercase();
+    SECRET_WORDS.iter().any(|word| name.contains(word))
 }
 
 /// Whether an unknown property holds a secret.

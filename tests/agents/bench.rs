@@ -2,6 +2,7 @@
 
 use std::collections::VecDeque;
 use std::path::Path;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 
 use ado_vault::agents::{self, AgentAnswer, AgentError, AgentJob, AgentTools, ToolRecord, ToolRecorder};
@@ -23,6 +24,9 @@ pub struct Bench {
     pub diff: String,
     pub cancel: CancellationToken,
     pub records: Records,
+    pub sandbox: Sandbox,
+    /// Model calls that the budget allows.
+    pub affordable: u64,
 }
 
 #[derive(Default)]
@@ -67,12 +71,17 @@ impl Model for Scripted {
     }
 }
 
-struct Free;
+/// A budget of this many calls.
+struct Purse(AtomicU64);
 
 #[async_trait]
-impl Ledger for Free {
+impl Ledger for Purse {
     async fn reserve(&self, _: &CallContext, _: &ModelName, _: Spent) -> Result<CallId, ModelError> {
-        Ok(CallId(1))
+        let less = |left: u64| left.checked_sub(1);
+        match self.0.fetch_update(Ordering::SeqCst, Ordering::SeqCst, less) {
+            Ok(left) => Ok(CallId(left)),
+            Err(_) => Err(ModelError::OutOfBudget { detail: "the run has no calls left".into() }),
+        }
     }
 
     async fn settle(&self, _: CallId, _: Settlement) -> Result<(), ModelError> {
@@ -141,6 +150,8 @@ impl Bench {
             diff: String::new(),
             cancel: CancellationToken::new(),
             records: Records::default(),
+            sandbox: Sandbox::none(),
+            affordable: u64::MAX,
         }
     }
 
@@ -180,15 +191,18 @@ impl Bench {
             asked: Arc::clone(&asked),
             stops,
         };
-        let router = Router::new(vec![(config, Arc::new(model))], Arc::new(Free));
+        let router =
+            Arc::new(Router::new(vec![(config, Arc::new(model))], Arc::new(Purse(self.affordable.into()))));
         let worktree = self.worktree();
         let policy = SandboxPolicy {
             write: vec![worktree.clone()],
             read: vec![],
-            protect: vec![],
+            protect: vec![worktree.join(".git")],
             limits: Limits::default(),
             ..Default::default()
         };
+        let writes = self.request.agent.as_ref().is_some_and(|agent| agent.role.may_write());
+        let policy = if writes { policy } else { policy.read_only() };
         let answer = self.answer(&worktree, &policy, &router).await;
         let asked = asked.lock().unwrap().clone();
         Outcome { answer, asked }
@@ -198,7 +212,7 @@ impl Bench {
         &self,
         worktree: &Path,
         policy: &SandboxPolicy,
-        router: &Router,
+        router: &Arc<Router>,
     ) -> Result<AgentAnswer, AgentError> {
         let job = AgentJob {
             request: &self.request,
@@ -209,8 +223,8 @@ impl Bench {
             gates: &[],
             findings: &[],
         };
-        let sandbox = Sandbox::none();
-        let tools = AgentTools { router, sandbox: &sandbox, recorder: &self.records, cancel: &self.cancel };
+        let tools =
+            AgentTools { router, sandbox: &self.sandbox, recorder: &self.records, cancel: &self.cancel };
         agents::run(&job, &tools).await
     }
 }

@@ -1,7 +1,9 @@
 //! Agents with a scripted model, a real worktree and real commands: each edit format from end to end, and everything
 //! that a model may do wrong.
 
+mod acp;
 mod bench;
+mod external;
 mod formats;
 mod hostile;
 mod tools;

@@ -3,6 +3,7 @@
 mod beside;
 mod check;
 mod demo;
+mod external;
 mod look;
 mod mv;
 mod reference;

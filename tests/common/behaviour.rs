@@ -5,6 +5,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use ado_vault::domain::*;
 use ado_vault::engine::{Engine, EngineError, Listener, Options, Outcome, Said, Seen, see};
@@ -40,7 +41,11 @@ pub struct World {
     pub vault: Vault,
     pub ears: Arc<Ears>,
     pub no_sandbox: bool,
+    /// How long work may take.
+    pub patience: Duration,
 }
+
+const PATIENCE: Duration = Duration::from_secs(60);
 
 impl World {
     /// A vault whose agents say what `talk` holds, and one repository, `target`, whose only gate is `check.sh`.
@@ -51,7 +56,8 @@ impl World {
         git(&root, &["config", "user.name", "Human"]);
         git(&root, &["config", "user.email", "human@example.org"]);
         let vault = Vault::open(&root).unwrap();
-        let world = Self { vault, dir: Arc::new(dir), ears: Arc::default(), no_sandbox: false };
+        let world =
+            Self { vault, dir: Arc::new(dir), ears: Arc::default(), no_sandbox: false, patience: PATIENCE };
         world.repository("target");
         world.put(
             "00_system/models/recorded.md",
@@ -79,7 +85,7 @@ impl World {
         git(&root, &["config", "user.name", "Other"]);
         git(&root, &["config", "user.email", "other@example.org"]);
         let vault = Vault::open(&root).unwrap();
-        Self { vault, dir: self.dir.clone(), ears: Arc::default(), no_sandbox: false }
+        Self { vault, dir: self.dir.clone(), ears: Arc::default(), no_sandbox: false, patience: PATIENCE }
     }
 
     /// Replaces the conversation.
@@ -257,8 +263,7 @@ impl World {
         runtime.block_on(async {
             let opened = Engine::open_when_writable(&self.vault, options, stop, None).await?;
             let Some(mut engine) = opened else { return Ok(Outcome::Stopped) };
-            let limit = std::time::Duration::from_secs(60);
-            tokio::time::timeout(limit, engine.run(stop)).await.expect("it comes to an end")
+            tokio::time::timeout(self.patience, engine.run(stop)).await.expect("it comes to an end")
         })
     }
 

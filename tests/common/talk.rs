@@ -42,6 +42,16 @@ impl Talk {
         self.turn(&format!("code/{round}"), "Coder", 1, &[("finish", done)])
     }
 
+    /// The coder's model says this in a round, and calls nothing.
+    pub fn says(mut self, round: u32, text: &str) -> Self {
+        let tokens = json!({"input": 1000, "cached": 0, "output": 100, "reasoning": 0});
+        let reply = json!({"text": text, "ended": "stop", "tokens": tokens});
+        self.turns.push(
+            json!({"v": 1, "key": format!("code/{round}"), "agent": "Coder", "turn": 1, "reply": reply}),
+        );
+        self
+    }
+
     pub fn approve(self, round: u32) -> Self {
         self.review(round, "approve", &[])
     }

@@ -5,7 +5,7 @@ mod edit;
 mod look;
 mod spec;
 
-pub(super) use call::{Toolbox, answer, bounded};
+pub(super) use call::{OUTPUT_BYTES, Toolbox, answer, bounded};
 pub(super) use edit::replace_once;
 pub(super) use look::files_of;
 pub(super) use spec::{offered, specs};

@@ -1,0 +1,212 @@
+//! Where an external agent's questions become calls of its chain: as one more turn of its step, without secrets, within
+//! its turns, and reserved against every cap as any other call. Does not know the wire.
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use serde_json::Value;
+use tokio::sync::Semaphore;
+use tokio_util::sync::CancellationToken;
+
+use super::question::Question;
+use super::refusal::Refusal;
+use super::token::Token;
+use crate::domain::{AgentConfig, StepKey, redact_secrets};
+use crate::models::{CallContext, ChatReply, ChatRequest, Message, ModelError, Router};
+use crate::sandbox::Pulse;
+
+/// Calls at a time; agents ask for titles and summaries besides.
+const AT_ONCE: usize = 4;
+/// Questions after the last cap was reached, after which the agent is ended.
+const MOST_IN_VAIN: u32 = 20;
+
+/// One step's gateway.
+pub(in crate::agents) struct Desk {
+    pub(super) token: Token,
+    /// The model's name as agents are told it.
+    pub(super) model: String,
+    router: Arc<Router>,
+    key: StepKey,
+    agent: AgentConfig,
+    /// Values that no model and no record may see.
+    held: Vec<String>,
+    pulse: Pulse,
+    /// Of the step; ends calls under way.
+    cancel: CancellationToken,
+    /// Set when the agent goes on asking in vain.
+    in_vain: CancellationToken,
+    places: Semaphore,
+    standing: Mutex<Standing>,
+}
+
+/// What has come of the questions so far.
+#[derive(Debug, Clone, Default)]
+pub(in crate::agents) struct Standing {
+    pub calls: u32,
+    /// Why the last question got no reply, if it did not.
+    pub error: Option<ModelError>,
+    /// More turns were asked for than the agent's note allows.
+    pub turns_used_up: bool,
+    /// The last words of the model.
+    pub last_text: String,
+    /// Requests without the token, and those that could not be understood, with the last reason.
+    pub refused: u32,
+    pub reason: String,
+    vain: u32,
+}
+
+impl Standing {
+    /// Whether the agent was ended because it went on asking.
+    pub(in crate::agents) fn in_vain(&self) -> bool {
+        self.vain >= MOST_IN_VAIN
+    }
+}
+
+impl Desk {
+    /// `cancel` ends calls under way, `in_vain` is told when the agent does not stop asking after a cap was reached.
+    pub(in crate::agents) fn open(
+        token: Token,
+        router: Arc<Router>,
+        (key, agent): (StepKey, &AgentConfig),
+        mut held: Vec<String>,
+        pulse: Pulse,
+        (cancel, in_vain): (CancellationToken, CancellationToken),
+    ) -> Self {
+        held.push(token.as_str().to_owned());
+        let first = router.first();
+        let model = if first.model.is_empty() { first.name.to_string() } else { first.model.clone() };
+        Self {
+            token,
+            model,
+            router,
+            key,
+            agent: agent.clone(),
+            held,
+            pulse,
+            cancel,
+            in_vain,
+            places: Semaphore::new(AT_ONCE),
+            standing: Mutex::default(),
+        }
+    }
+
+    /// The model's name as agents are told it.
+    pub(in crate::agents) fn model(&self) -> &str {
+        &self.model
+    }
+
+    pub(in crate::agents) fn token(&self) -> &str {
+        self.token.as_str()
+    }
+
+    /// Values that nothing recorded may hold.
+    pub(in crate::agents) fn held(&self) -> &[String] {
+        &self.held
+    }
+
+    pub(in crate::agents) fn standing(&self) -> Standing {
+        self.lock().clone()
+    }
+
+    /// Notes a request that was refused before it was a question.
+    pub(super) fn refuse(&self, refusal: Refusal) -> Refusal {
+        let mut standing = self.lock();
+        standing.refused += 1;
+        standing.reason.clone_from(&refusal.message);
+        refusal
+    }
+
+    /// The number of the turn and the chain's reply, or why there is none.
+    pub(super) async fn ask(&self, question: &Question) -> Result<(u32, ChatReply), Refusal> {
+        let _awaited = self.pulse.hold();
+        let _place = self.places.acquire().await.expect("nobody closes the semaphore");
+        let turn = self.turn()?;
+        let request = self.request(question, turn);
+        let replied = self.router.call(&request, &self.cancel).await;
+        if matches!(replied, Err(ModelError::Cancelled)) {
+            // The program is being ended; an answer would only set it to work once more.
+            return std::future::pending().await;
+        }
+        let mut standing = self.lock();
+        match replied {
+            Ok(routed) => {
+                standing.error = None;
+                if !routed.reply.text.trim().is_empty() {
+                    standing.last_text.clone_from(&routed.reply.text);
+                }
+                Ok((turn, routed.reply))
+            }
+            Err(error) => {
+                let refusal = Refusal::of_model(&error);
+                if refusal.status == 403 {
+                    self.count_vain(&mut standing);
+                }
+                standing.error = Some(error);
+                Err(refusal)
+            }
+        }
+    }
+
+    /// The number of the next turn, while the agent's note allows one.
+    fn turn(&self) -> Result<u32, Refusal> {
+        let mut standing = self.lock();
+        let most = self.agent.max_turns.max(1);
+        if standing.calls >= most {
+            standing.turns_used_up = true;
+            self.count_vain(&mut standing);
+            return Err(Refusal::spent(&format!(
+                "all {most} turns of agent `{}` are used up",
+                self.agent.name
+            )));
+        }
+        standing.calls += 1;
+        Ok(standing.calls)
+    }
+
+    fn count_vain(&self, standing: &mut Standing) {
+        standing.vain += 1;
+        if standing.in_vain() {
+            self.in_vain.cancel();
+        }
+    }
+
+    fn request(&self, question: &Question, turn: u32) -> ChatRequest {
+        let limit = self.router.first().max_output_tokens;
+        ChatRequest {
+            context: CallContext { key: self.key, agent: self.agent.name.clone(), turn },
+            system: self.clean(&question.system),
+            messages: question.messages.iter().map(|message| self.without_secrets(message)).collect(),
+            tools: question.tools.clone(),
+            temperature: self.agent.temperature.or(question.temperature),
+            max_output_tokens: question.max_output_tokens.unwrap_or(limit),
+        }
+    }
+
+    fn without_secrets(&self, message: &Message) -> Message {
+        let mut message = message.clone();
+        match &mut message {
+            Message::User { text } | Message::Tool { content: text, .. } => *text = self.clean(text),
+            Message::Assistant { text, tool_calls } => {
+                *text = self.clean(text);
+                tool_calls.iter_mut().for_each(|call| self.clean_value(&mut call.arguments));
+            }
+        }
+        message
+    }
+
+    fn clean_value(&self, value: &mut Value) {
+        match value {
+            Value::String(text) => *text = self.clean(text),
+            Value::Array(items) => items.iter_mut().for_each(|item| self.clean_value(item)),
+            Value::Object(fields) => fields.values_mut().for_each(|field| self.clean_value(field)),
+            _ => {}
+        }
+    }
+
+    fn clean(&self, text: &str) -> String {
+        redact_secrets(text, &self.held)
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Standing> {
+        self.standing.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
