@@ -27,6 +27,12 @@ pub fn run(global: &Global, args: &StatusArgs) -> Result<Exit, Failure> {
         features: report::status(snapshot, &seen.plan, args.all),
         problems: snapshot.config.problems.iter().chain(&seen.damage).cloned().collect(),
         today: snapshot.spent_today,
+        tonight: snapshot
+            .config
+            .settings
+            .overnight
+            .and_then(|hours| hours.holding(snapshot.now))
+            .map(|_| snapshot.spent_tonight),
         engine: WatchLock::holder(&vault).map(|(pid, what)| Holder { pid, what }),
         paused: seen.observation.paused.clone(),
         unwell: snapshot.unwell.clone(),
@@ -55,8 +61,10 @@ pub fn run(global: &Global, args: &StatusArgs) -> Result<Exit, Failure> {
         Some(holder) => format!("{} runs as process {}", holder.what, holder.pid),
         None => "nothing is running; `ado-vault watch` starts work".to_owned(),
     };
+    let tonight = report.tonight.map(|spent| format!(" · tonight {}, {} tokens", spent.usd, spent.tokens));
+    let tonight = tonight.unwrap_or_default();
     output::line(format!(
-        "today {}, {} tokens, {} calls · worktrees {} · {engine}",
+        "today {}, {} tokens, {} calls{tonight} · worktrees {} · {engine}",
         report.today.usd,
         report.today.tokens,
         report.today.calls,

@@ -5,10 +5,10 @@
 use similar::TextDiff;
 
 use super::next::{Next, plain};
-use super::rounds;
+use super::{rounds, spending};
 use crate::domain::{
-    Brake, Config, Effect, FeatureView, Finding, GateKind, GateResult, GateStatus, Progress, Review,
-    RunState, Severity, Snapshot, Status, Step, StepTry,
+    Brake, Effect, FeatureView, Finding, GateKind, GateResult, GateStatus, Progress, Review, RunState,
+    Severity, Snapshot, Status, Step, StepTry,
 };
 
 /// Two errors at least this alike are the same one.
@@ -78,10 +78,12 @@ pub(super) fn wall_time(snapshot: &Snapshot, run: &RunState) -> Option<Pulled> {
     (minutes >= limit).then(|| (Brake::WallTime, format!("{minutes} of {limit} minutes worked")))
 }
 
-/// The longest that the run's next step may take, in seconds: what is left of the run's minutes, at most an hour.
-pub fn step_seconds(config: &Config, run: &RunState) -> u64 {
-    let limit = config.settings.run_minutes.saturating_mul(60);
-    limit.saturating_sub(seconds_worked(run)).clamp(1, MOST_STEP_SECONDS)
+/// The longest that the run's next step may take, in seconds: what is left of the run's minutes and of those of its
+/// feature, the night and the day; at most an hour.
+pub fn step_seconds(snapshot: &Snapshot, view: &FeatureView, run: &RunState) -> u64 {
+    let limit = snapshot.config.settings.run_minutes.saturating_mul(60);
+    let left = limit.saturating_sub(seconds_worked(run)).min(spending::seconds_left(snapshot, view));
+    left.clamp(1, MOST_STEP_SECONDS)
 }
 
 /// Seconds of the steps since the last resume. A step that a crash cut off counts up to its last record.

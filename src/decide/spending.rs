@@ -53,6 +53,22 @@ pub(super) fn of_run(snapshot: &Snapshot, view: &FeatureView, run: &RunState) ->
         .find_map(|(name, caps, spent)| Some(format!("budget of the {name}: {}", used_up(caps, spent)?)))
 }
 
+/// Seconds that are left of the minutes of the feature's life, the night and the day; the most there are without caps.
+pub(super) fn seconds_left(snapshot: &Snapshot, view: &FeatureView) -> u64 {
+    let config = &snapshot.config;
+    let is_night = config.settings.overnight.is_some_and(|hours| hours.holding(snapshot.now).is_some());
+    let night = if is_night { config.night_caps() } else { Caps::default() };
+    let scopes = [
+        (feature_caps(config, view), view.spent()),
+        (night, snapshot.spent_tonight),
+        (config.day_caps(), snapshot.spent_today),
+    ];
+    let left = scopes
+        .into_iter()
+        .filter_map(|(caps, spent)| Some(caps.minutes?.saturating_mul(60).saturating_sub(spent.seconds)));
+    left.min().unwrap_or(u64::MAX)
+}
+
 /// A wait for the end of the night or the day whose budget is used up.
 pub(super) fn of_all(snapshot: &Snapshot) -> Option<Next> {
     let config = &snapshot.config;

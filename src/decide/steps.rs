@@ -5,10 +5,11 @@
 use jiff::{SignedDuration, Timestamp};
 
 use super::eligibility::{ask_for, employ, no_sandbox, usable};
+use super::models::pick_models;
 use super::next::{Next, plain};
 use super::{brakes, spending};
 use crate::domain::{
-    Brake, Effect, FeatureView, Instruction, RunState, Snapshot, StepKey, StepResult, StepTry,
+    Brake, Effect, FeatureView, Instruction, ModelConfig, RunState, Snapshot, StepKey, StepResult, StepTry,
 };
 
 /// Failures of one step that may be tried again before a human is asked.
@@ -113,6 +114,9 @@ fn after(snapshot: &Snapshot, run: &RunState, key: StepKey) -> Verdict {
                 _ => Verdict::Go(Some(format!("attempt {} failed: {}", last.attempt, plain(error)))),
             }
         }
+        Some(StepResult::Parked { reason, .. }) if is_another_named(snapshot, run, key, reason) => {
+            Verdict::Go(Some("another model was named since it was parked".to_owned()))
+        }
         Some(StepResult::Parked { until, reason }) if now < *until => Verdict::Not(Next::pause(
             "quota",
             format!("{key} is parked until {until:.0}: {}", plain(reason)),
@@ -123,6 +127,16 @@ fn after(snapshot: &Snapshot, run: &RunState, key: StepKey) -> Verdict {
         Some(StepResult::Cancelled) => Verdict::Go(Some(format!("attempt {} was cancelled", last.attempt))),
         Some(_) => Verdict::Go(None),
     }
+}
+
+/// Whether the step's agent has a model now that was not among those for which it was parked: their errors name them.
+fn is_another_named(snapshot: &Snapshot, run: &RunState, key: StepKey, reason: &str) -> bool {
+    let config = &snapshot.config;
+    let agent = key.step.role().and_then(|role| config.agent(role));
+    let chain = agent.and_then(|agent| pick_models(config, agent, run.tier()).ok()).unwrap_or_default();
+    let is_named = |model: &ModelConfig| reason.contains(&format!("model `{}`", model.name));
+    // What parked it may have been something else, such as a forge.
+    reason.contains("model `") && chain.iter().any(|model| !is_named(model))
 }
 
 /// The limits of a day and a night lift by themselves when it ends, or when they are changed; every other one asks a

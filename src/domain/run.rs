@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use super::{
     Brake, BranchName, ChangeSet, ContentHash, Event, FeatureId, Gate, GateResult, GitId, PullRequestRef,
     Record, RepoName, Review, RunEnd, RunId, SpecDraft, Spent, Status, Step, StepKey, StepResult, Tier,
-    Triage, WorkPlan,
+    Tokens, Triage, WorkPlan,
 };
 
 /// A step that was started, and how it ended if it did.
@@ -85,6 +85,8 @@ pub struct RunState {
     pub pr_head: Option<GitId>,
     pub merged: Option<GitId>,
     pub spent: Spent,
+    /// Tokens of all settled calls by kind.
+    pub tokens: Tokens,
     /// Reservations of calls whose end is not in the journal (in flight, or lost in a crash: those count as spent).
     pub open_calls: BTreeMap<u64, Spent>,
     pub next_call: u64,
@@ -178,6 +180,7 @@ impl RunState {
             pr_head: None,
             merged: None,
             spent: Spent::default(),
+            tokens: Tokens::default(),
             open_calls: BTreeMap::new(),
             next_call: 1,
             asked: None,
@@ -259,6 +262,7 @@ impl RunState {
                 }
                 if self.open_calls.remove(call).is_some() {
                     let spent = Spent::of_call(*cost, tokens.total());
+                    self.tokens = self.tokens + *tokens;
                     self.spent += spent;
                     if let Some(step) = self.tries.last_mut() {
                         step.spent += spent;

@@ -561,7 +561,8 @@ impl Engine {
     ) -> Result<(), EngineError> {
         let state = self.state(run)?;
         let config = &look.snapshot.config;
-        let request = request::step_request(&self.vault, config, view, &state, key, attempt, instruction);
+        let request =
+            request::step_request(&self.vault, &look.snapshot, view, &state, key, attempt, instruction);
         let earlier = Earlier::of(&self.vault, &state, &self.book.records(run)?, key);
         self.book.append(run, Event::StepStarted { key, attempt })?;
         self.say(&Said::StepStarted { run: run.clone(), key, attempt });

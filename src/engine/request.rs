@@ -5,21 +5,21 @@ use super::observe::{repository_of, worktrees_folder};
 use crate::decide;
 use crate::domain::{
     AgentConfig, BranchName, Config, Diagnostic, FeatureBrief, FeatureView, Instruction, ModelConfig, Phase,
-    PhaseRow, RunState, Sections, StepKey, StepRequest,
+    PhaseRow, RunState, Sections, Snapshot, StepKey, StepRequest,
 };
 use crate::vault::Vault;
 
 /// The request, or why it cannot be made.
 pub fn step_request(
     vault: &Vault,
-    config: &Config,
+    snapshot: &Snapshot,
     view: &FeatureView,
     run: &RunState,
     key: StepKey,
     attempt: u32,
     instruction: Instruction,
 ) -> Result<StepRequest, Diagnostic> {
-    let feature = &view.feature;
+    let (config, feature) = (&snapshot.config, &view.feature);
     let missing = |what: String, remedy: &str| Diagnostic::error("missing-part", what, remedy);
     let repository = repository_of(feature, config)
         .or_else(|| config.repositories.get(&run.repo))
@@ -64,7 +64,7 @@ pub fn step_request(
         rounds_left: config.settings.max_rounds.saturating_sub(key.round),
         budget_left: budget_left(config, view, run, key),
         sandbox: config.settings.sandbox,
-        timeout_seconds: decide::step_seconds(config, run),
+        timeout_seconds: decide::step_seconds(snapshot, view, run),
     })
 }
 

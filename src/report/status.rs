@@ -17,6 +17,8 @@ pub struct StatusReport {
     pub problems: Vec<Diagnostic>,
     /// Spent today (UTC) over all features.
     pub today: Spent,
+    /// Spent tonight, within the hours of the overnight session.
+    pub tonight: Option<Spent>,
     /// The process that works on the vault now.
     pub engine: Option<Holder>,
     /// Why nothing can be written now.

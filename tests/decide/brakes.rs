@@ -133,6 +133,43 @@ fn failures_back_off_three_times_and_parking_costs_no_attempt() {
 }
 
 #[test]
+fn a_parked_step_goes_on_as_soon_as_its_agent_has_another_model() {
+    let mut world = World::new();
+    let named = |name: &str| -> (ModelName, ModelConfig) {
+        let config = serde_json::json!({"provider": "recorded", "name": name});
+        (name.parse().unwrap(), serde_json::from_value(config).unwrap())
+    };
+    world.snapshot.config.models.extend([named("m"), named("other")]);
+    let until = world.snapshot.now.saturating_add(SignedDuration::from_hours(1)).unwrap();
+    let reason = "model `m` is over its limit: 429".into();
+    world.script(Step::Plan, 1, StepResult::Parked { until, reason });
+    world.settle();
+    assert_eq!(world.wait().on, "quota");
+    let planner = world.snapshot.config.agents.get_mut(&"planner".parse().unwrap()).unwrap();
+    planner.models = vec!["m".parse().unwrap(), "other".parse().unwrap()];
+    assert_eq!(short(&world.effect()), "plan/1 again (2)");
+}
+
+#[test]
+fn what_a_nights_cap_stopped_goes_on_when_the_night_is_over_or_the_cap_is_raised() {
+    let mut world = World::new();
+    let settings = &mut world.snapshot.config.settings;
+    settings.overnight = Some("06:00-09:00".parse().unwrap());
+    settings.overnight_budget_usd = Some(Usd::from_dollars(2.0));
+    let reason = "night: $1.99 of $2.00 spent, the next call may cost $0.10".into();
+    world.script(Step::Plan, 1, StepResult::OutOfBudget { reason });
+    world.settle();
+    assert_eq!((world.wait().on.as_str(), world.wait().needs_human), ("budget", false));
+    assert!(world.wait().why.starts_with("tonight's budget is used up until 2026-11-21T09:00:00Z"));
+    let evening = world.snapshot.now;
+    world.snapshot.now = "2026-11-21T09:00:00Z".parse().unwrap();
+    assert_eq!(short(&world.effect()), "plan/1 again (2)");
+    world.snapshot.now = evening;
+    world.snapshot.config.settings.overnight_budget_usd = Some(Usd::from_dollars(5.0));
+    assert_eq!(short(&world.effect()), "plan/1 again (2)");
+}
+
+#[test]
 fn a_failure_that_cannot_be_retried_tells_error_and_remedy() {
     let mut world = World::new();
     let failed = StepResult::Failed { error: "wrong key".into(), remedy: "set KEY".into(), retry: false };
@@ -187,12 +224,14 @@ fn a_step_may_take_what_is_left_of_the_runs_time() {
     let mut world = World::new();
     world.settle();
     let mut run = world.run().clone();
-    let config = &mut world.snapshot.config;
+    let seconds = |world: &World, run: &RunState| {
+        ado_vault::decide::step_seconds(&world.snapshot, &world.snapshot.features[0], run)
+    };
     run.tries.clear();
-    config.settings.run_minutes = 600;
-    assert_eq!(ado_vault::decide::step_seconds(config, &run), 3600);
-    config.settings.run_minutes = 30;
-    assert_eq!(ado_vault::decide::step_seconds(config, &run), 1800);
+    world.snapshot.config.settings.run_minutes = 600;
+    assert_eq!(seconds(&world, &run), 3600);
+    world.snapshot.config.settings.run_minutes = 30;
+    assert_eq!(seconds(&world, &run), 1800);
     let at = |minutes: i64| -> Record {
         let at = run.last.saturating_add(jiff::SignedDuration::from_mins(minutes)).unwrap();
         let event = Event::StepStarted { key: StepKey::new(Step::Code, 1), attempt: 1 };
@@ -205,7 +244,11 @@ fn a_step_may_take_what_is_left_of_the_runs_time() {
     // Killed after 25 minutes, begun again an hour later: the 25 minutes count, the hour does not.
     let mut after = run.clone();
     [at(0), said(25), at(85)].iter().for_each(|record| after.apply(record));
-    assert_eq!(ado_vault::decide::step_seconds(config, &after), 300);
+    assert_eq!(seconds(&world, &after), 300);
+    // Of the day, which other runs share, less is left.
+    world.snapshot.config.settings.day_minutes = Some(10);
+    world.snapshot.spent_today = Spent { seconds: 480, ..Spent::default() };
+    assert_eq!(seconds(&world, &run), 120);
     assert_eq!(after.active_millis(), 25 * 60_000);
 }
 

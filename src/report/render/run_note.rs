@@ -90,6 +90,7 @@ fn steps(state: &RunState) -> Vec<String> {
             words::spent(state.spent),
             words::duration(state.active_millis())
         ));
+        lines.extend(words::kinds(state.tokens));
     }
     lines
 }

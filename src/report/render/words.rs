@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 
 use crate::domain::{
-    ChangeSet, Finding, GateResult, GateStatus, Review, Severity, Spent, StepResult, StepTry, Verdict,
+    ChangeSet, Finding, GateResult, GateStatus, Review, Severity, Spent, StepResult, StepTry, Tokens, Verdict,
 };
 
 /// How a step ended.
@@ -91,6 +91,21 @@ pub(super) fn findings(findings: &[Finding]) -> String {
         })
         .collect::<Vec<_>>()
         .join(", ")
+}
+
+/// Which of the tokens met a cache or were reasoning; `None` where no provider said so.
+pub(super) fn kinds(tokens: Tokens) -> Option<String> {
+    let kinds = [
+        (tokens.cached, "came from the provider's cache"),
+        (tokens.cache_written, "were put into it"),
+        (tokens.reasoning, "were reasoning"),
+    ];
+    let told: Vec<String> = kinds
+        .iter()
+        .filter(|(count, _)| *count > 0)
+        .map(|(count, what)| format!("{} {what}", grouped(*count)))
+        .collect();
+    (!told.is_empty()).then(|| format!("Of the tokens {}.", told.join(", ")))
 }
 
 /// `$0.12, 41,000 tokens, 7 calls`.
