@@ -236,7 +236,8 @@ impl StepResult {
                 format!("planned {} files in {} steps", plan.files.len(), plan.steps.len())
             }
             Self::Changed { change } => {
-                format!("changed {} files, {}", change.files.len(), change.commit.short())
+                let (count, end) = (change.files.len(), if change.files.len() == 1 { "" } else { "s" });
+                format!("changed {count} file{end}, {}", change.commit.short())
             }
             Self::Gated { gates } => {
                 let failed: Vec<&str> = gates

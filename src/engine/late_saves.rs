@@ -4,8 +4,8 @@
 
 use std::time::Duration;
 
-use super::EngineError;
 use super::event_loop::Engine;
+use super::{EngineError, Said};
 use crate::domain::Settings;
 use crate::vault::VaultLock;
 
@@ -19,6 +19,12 @@ impl Engine {
         }
         let lock = VaultLock::acquire(&self.vault)?;
         let written = self.sweeper.sweep(&lock, quiet)?;
+        for copy in written.iter().filter(|path| path.file_name().contains(" (conflicted copy ")) {
+            let what = format!(
+                "`{copy}` holds a late save that could not be merged; take over what is missing, then delete it"
+            );
+            self.say(&Said::Problem { what });
+        }
         if !written.is_empty() {
             self.history.commit_human(&lock, &written)?;
         }

@@ -10,8 +10,9 @@ use jiff::{SignedDuration, Timestamp};
 use super::EngineError;
 use super::event_loop::Engine;
 use super::observe::Observation;
-use super::preview::is_stale;
-use crate::domain::{Effect, FeatureView, Hold, HoldReason, NotePath, RunId};
+use super::recover::is_shown;
+use super::transition::{NoteChange, text_after};
+use crate::domain::{Effect, FeatureView, Hold, HoldReason, NotePath, RunId, RunState, Shared};
 use crate::vault::{canvases_and_bookmarks, mended_among};
 
 impl Engine {
@@ -105,15 +106,34 @@ impl Engine {
         }
     }
 
-    /// Finds the live runs whose notes a crash left behind their journals.
+    /// Finds the live runs whose notes a crash left behind their journals. What happened since something was last to be
+    /// shown, such as a step that only began, is shown with the next thing.
     pub(super) fn find_owed(&mut self) -> Result<(), EngineError> {
+        if self.book.all().iter().all(|run| run.ended.is_some()) {
+            return Ok(());
+        }
         let look = self.look()?;
         for view in &look.snapshot.features {
             let Some(run) = view.live_run().filter(|_| view.claimed_by.is_none()) else { continue };
-            if is_stale(&look, &self.book, &self.vault, view)? {
+            let records = self.book.records(&run.id)?;
+            let last = records.iter().rposition(|record| is_shown(&record.event));
+            let Some(shown) = last.and_then(|last| RunState::fold(&records[..=last])) else { continue };
+            let mut runs = view.runs.clone();
+            runs.pop();
+            runs.push(shown.into());
+            if is_stale(&look, view, &runs) {
                 self.set_owed(&run.id, true);
             }
         }
         Ok(())
     }
+}
+
+/// Whether the note says other things than its runs.
+fn is_stale(look: &Observation, view: &FeatureView, runs: &[Shared<RunState>]) -> bool {
+    let Some(note) = look.scan.note(&view.feature.path) else { return false };
+    let (text, state) = (note.text(), runs.last().map(|run| &**run));
+    let change = NoteChange::default();
+    text_after(&text, &view.feature, state, runs, look.folders.runs(), &change)
+        .is_ok_and(|after| *after != *text)
 }

@@ -52,23 +52,13 @@ impl Seen {
 pub(super) fn stale(look: &Observation, book: &RunBook, vault: &Vault) -> Result<Vec<RunId>, EngineError> {
     let mut stale = vec![];
     for view in look.snapshot.features.iter().filter(|view| !view.settling && view.in_flight.is_none()) {
-        if is_stale(look, book, vault, view)? {
-            stale.extend(view.run().map(|run| run.id.clone()));
+        let Some(state) = view.run() else { continue };
+        let (_, before, after) = run_note(book, vault, view, &state.id)?;
+        if before != after || rewrite(look, view, Some(&state.id), &NoteChange::default()).is_some() {
+            stale.push(state.id.clone());
         }
     }
     Ok(stale)
-}
-
-/// The same of one feature.
-pub(super) fn is_stale(
-    look: &Observation,
-    book: &RunBook,
-    vault: &Vault,
-    view: &FeatureView,
-) -> Result<bool, EngineError> {
-    let Some(run) = view.run() else { return Ok(false) };
-    let (_, before, after) = run_note(book, vault, view, &run.id)?;
-    Ok(before != after || rewrite(look, view, Some(&run.id), &NoteChange::default()).is_some())
 }
 
 /// The feature's note before and after a change; `None` where it would stay as it is or cannot be edited.

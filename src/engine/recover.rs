@@ -173,7 +173,7 @@ impl Engine {
 }
 
 /// Whether an event shows in the notes, or belongs to one that does.
-fn is_shown(event: &Event) -> bool {
+pub(super) fn is_shown(event: &Event) -> bool {
     matches!(
         event,
         Event::Completed { .. }

@@ -41,6 +41,9 @@ fn a_demo_that_was_killed_goes_on_and_its_vault_mends_itself_and_sees_a_merge_el
     let (code, again) = place.json(&["demo", "--keep", keep]);
     assert_eq!((code, &again["spent"], journal(&dir)), (0, &told["spent"], done), "nothing is left to do");
 
+    // Every block's links and embeds lead somewhere.
+    let check = place.ok(&["--vault", dir.join("vault").to_str().unwrap(), "check"]);
+    assert!(check.contains("0 errors, 0 warnings, 0 hints"), "{check}");
     what_was_lost_by_accident_is_written_anew(&place, &dir, told["note"].as_str().unwrap());
     a_merge_elsewhere_is_found(&place, &dir);
 }
