@@ -22,14 +22,20 @@ fn opencode_by_its_command_line() {
     let Some(agents) = installed("opencode") else { return };
     let opencode = agents.join("node_modules/opencode-linux-x64/bin/opencode");
     let words = [path(&opencode), "run", "--format", "json", "--model", "ado/{{model}}", "{{prompt}}"];
-    greets(&note("command", &words, &opencode_env(), &[path(&agents)]));
+    let env = opencode_env("allow");
+    greets(&note("command", &words, &env.each_ref().map(String::as_str), &[path(&agents)]));
 }
 
 #[test]
 fn opencode_by_the_agent_client_protocol() {
     let Some(agents) = installed("opencode by acp") else { return };
     let opencode = agents.join("node_modules/opencode-linux-x64/bin/opencode");
-    greets(&note("acp", &[path(&opencode), "acp"], &opencode_env(), &[path(&agents)]));
+    let env = opencode_env("ask");
+    let coder = note("acp", &[path(&opencode), "acp"], &env.each_ref().map(String::as_str), &[path(&agents)]);
+    let asked =
+        |event: &Event| matches!(event, Event::ToolCalled { tool, ok: true, .. } if tool == "permission");
+    let events = greets(&coder);
+    assert!(events.iter().any(asked), "it asked whether it may run the program: {events:?}");
 }
 
 #[test]
@@ -86,16 +92,15 @@ fn path(path: &Path) -> &str {
     path.to_str().unwrap()
 }
 
-fn opencode_env() -> [&'static str; 3] {
-    [
-        "OPENCODE_DISABLE_AUTOUPDATE=1",
-        "OPENCODE_DISABLE_MODELS_FETCH=1",
-        concat!(
-            r#"OPENCODE_CONFIG_CONTENT={"model":"ado/{{model}}","share":"disabled","autoupdate":false,"provider":{"ado":{"#,
-            r#""npm":"@ai-sdk/openai-compatible","options":{"baseURL":"{{base_url}}","apiKey":"{env:OPENAI_API_KEY}"},"#,
-            r#""models":{"{{model}}":{}}}},"permission":{"edit":"allow","bash":"ask","webfetch":"deny"}}"#
-        ),
-    ]
+/// opencode's settings, with its rule for running programs: `allow`, or `ask` where somebody answers.
+fn opencode_env(bash: &str) -> [String; 3] {
+    let config = concat!(
+        r#"OPENCODE_CONFIG_CONTENT={"model":"ado/{{model}}","share":"disabled","autoupdate":false,"provider":{"ado":{"#,
+        r#""npm":"@ai-sdk/openai-compatible","options":{"baseURL":"{{base_url}}","apiKey":"{env:OPENAI_API_KEY}"},"#,
+        r#""models":{"{{model}}":{}}}},"permission":{"edit":"allow","bash":"BASH","webfetch":"deny"}}"#
+    );
+    let config = config.replace("BASH", bash);
+    ["OPENCODE_DISABLE_AUTOUPDATE=1".to_owned(), "OPENCODE_DISABLE_MODELS_FETCH=1".to_owned(), config]
 }
 
 fn note(backend: &str, words: &[&str], env: &[&str], read_paths: &[&str]) -> String {
@@ -110,7 +115,7 @@ fn note(backend: &str, words: &[&str], env: &[&str], read_paths: &[&str]) -> Str
 }
 
 /// Runs a request with this agent as its coder; its change must be committed, checked and reviewed.
-fn greets(coder: &str) {
+fn greets(coder: &str) -> Vec<Event> {
     let mut world = World::new(&Talk::default().approve(1));
     world.patience = Duration::from_secs(400);
     let port = serve();
@@ -155,6 +160,7 @@ fn greets(coder: &str) {
         "{why}"
     );
     println!("{} model calls\n{diff}", world.calls("FR-001/1"));
+    events
 }
 
 /// A model that has whoever can run commands write the greeting, and then says that it is done.
