@@ -39,7 +39,7 @@ pub const PLACEHOLDERS: [(&str, &str); 8] = [
     ("answer_file", "path of the file into which a role that changes nothing writes its result"),
     ("model", "the model's name, as the agent asks for it"),
     ("base_url", "address of the model gateway for OpenAI's dialects, ending in `/v1`"),
-    ("gateway_url", "the same without `/v1`, for Anthropic's dialect"),
+    ("gateway_url", "the same without `/v1`, for Anthropic's dialect and Gemini's"),
     ("worktree", "path of the worktree"),
     ("home", "path of the agent's home folder"),
 ];

@@ -17,8 +17,8 @@ const TALK: &str = r#"
 port=${OPENAI_BASE_URL#http://127.0.0.1:}; port=${port%/v1}
 ask() {
     exec 3<>"/dev/tcp/127.0.0.1/$port" || return 1
-    printf 'POST /v1/%s HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer %s\r\nContent-Type: application/json\r\nContent-Length: %d\r\nConnection: close\r\n\r\n%s' \
-        "$1" "${token-$OPENAI_API_KEY}" "${#2}" "$2" >&3
+    printf 'POST /%s HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer %s\r\nContent-Type: application/json\r\nContent-Length: %d\r\nConnection: close\r\n\r\n%s' \
+        "$(case $1 in ../*) echo "${1#../}";; *) echo "v1/$1";; esac)" "${token-$OPENAI_API_KEY}" "${#2}" "$2" >&3
     cat <&3
     exec 3>&-
 }
@@ -95,9 +95,11 @@ async fn every_dialect_is_answered_whole_and_as_a_stream() {
         ask responses '{"stream":true,"input":[{"role":"user","content":[{"type":"input_text","text":"rs"}]}]}' > responses-stream
         ask messages '{"max_tokens":9,"messages":[{"role":"user","content":"m"}]}' > messages
         ask messages '{"max_tokens":9,"stream":true,"messages":[{"role":"user","content":"ms"}]}' > messages-stream
+        ask ../v1beta/models/m:generateContent '{"contents":[{"role":"user","parts":[{"text":"g"}]}]}' > gemini
+        ask ../v1beta/models/m:streamGenerateContent?alt=sse '{"contents":[{"role":"user","parts":[{"text":"gs"}]}]}' > gemini-stream
     "#;
     let Some(bench) = command(script) else { return };
-    let outcome = bench.run((1..=6).map(|number| says(&format!("reply {number}"))).collect()).await;
+    let outcome = bench.run((1..=8).map(|number| says(&format!("reply {number}"))).collect()).await;
     outcome.summary();
     for (file, parts) in [
         ("chat", ["200 OK", "\"content\":\"reply 1\"", "chat.completion"]),
@@ -109,6 +111,8 @@ async fn every_dialect_is_answered_whole_and_as_a_stream() {
         ),
         ("messages", ["200 OK", "\"text\":\"reply 5\"", "\"stop_reason\":\"end_turn\""]),
         ("messages-stream", ["event: message_start", "\"text\":\"reply 6\"", "event: message_stop"]),
+        ("gemini", ["200 OK", "\"text\":\"reply 7\"", "\"finishReason\":\"STOP\""]),
+        ("gemini-stream", ["text/event-stream", "\"text\":\"reply 8\"", "\"modelVersion\":\"m\""]),
     ] {
         let text = bench.file(file);
         assert!(parts.iter().all(|part| text.contains(part)), "{file}: {text}");

@@ -79,6 +79,31 @@ fn mini_swe_agent_by_its_command_line() {
     greets(&note("command", &words, &env, &read));
 }
 
+#[test]
+fn claude_code_by_its_command_line() {
+    let Some(agents) = installed("Claude Code") else { return };
+    let claude = agents.join("node_modules/@anthropic-ai/claude-code-linux-x64/claude");
+    let words = [path(&claude), "--print", "--model", "{{model}}", "--permission-mode", "bypassPermissions"];
+    let env = ["CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC=1", "DISABLE_AUTOUPDATER=1"];
+    greets(&note("command", &words, &env, &[path(&agents)]));
+}
+
+#[test]
+fn gemini_cli_by_its_command_line() {
+    let Some(agents) = installed("Gemini CLI") else { return };
+    let gemini = agents.join("node_modules/@google/gemini-cli/bundle/gemini.js");
+    // Told of a base URL by its environment alone, it takes a way to sign in that it then refuses.
+    let settle = "mkdir -p ~/.gemini && cp \"$0\" ~/.gemini/settings.json && exec node \"$@\"";
+    let settings = tempfile::tempdir().unwrap();
+    let file = settings.path().join("gemini.json");
+    std::fs::write(&file, r#"{"security":{"auth":{"selectedType":"gemini-api-key"}}}"#).unwrap();
+    let start = ["sh", "-c", settle, path(&file), path(&gemini)];
+    let words = ["--yolo", "--skip-trust", "--model", "{{model}}", "--prompt", "{{prompt}}"];
+    let env = ["GEMINI_CLI_NO_RELAUNCH=true", "GEMINI_SANDBOX=false"];
+    let words: Vec<&str> = start.into_iter().chain(words).collect();
+    greets(&note("command", &words, &env, &[path(&agents), path(settings.path())]));
+}
+
 /// The folder that `scripts/agents-test` filled.
 fn installed(name: &str) -> Option<PathBuf> {
     let folder = std::env::var_os("ADO_AGENTS");
@@ -216,12 +241,12 @@ fn reply(asked: &Value) -> Value {
     let messages = asked["messages"].as_array().unwrap();
     let ran = messages.iter().any(|message| message["role"] == "tool");
     let submits = messages.iter().any(|message| message.to_string().contains(SUBMIT));
-    let shell = asked["tools"]
-        .as_array()
-        .into_iter()
-        .flatten()
-        .map(|tool| &tool["function"])
-        .find(|function| ["bash", "exec_command", "shell"].iter().any(|name| function["name"] == *name));
+    let shell =
+        asked["tools"].as_array().into_iter().flatten().map(|tool| &tool["function"]).find(|function| {
+            ["bash", "Bash", "exec_command", "shell", "run_shell_command"]
+                .iter()
+                .any(|name| function["name"] == *name)
+        });
     let (Some(shell), false) = (shell, ran && !submits) else {
         return says(if ran { "I wrote the greeting." } else { "Greeting" });
     };

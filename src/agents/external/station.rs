@@ -234,6 +234,8 @@ impl<'a> Station<'a> {
                 ("OPENAI_API_KEY", self.desk.token()),
                 ("ANTHROPIC_BASE_URL", &gateway),
                 ("ANTHROPIC_API_KEY", self.desk.token()),
+                ("GOOGLE_GEMINI_BASE_URL", &gateway),
+                ("GEMINI_API_KEY", self.desk.token()),
                 ("HOME", &home),
                 ("NO_COLOR", "1"),
                 ("TERM", "dumb"),

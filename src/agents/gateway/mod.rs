@@ -7,6 +7,7 @@
 mod chat;
 mod desk;
 mod few;
+mod gemini;
 mod messages;
 mod question;
 mod refusal;

@@ -16,6 +16,8 @@ pub(super) enum Dialect {
     Responses,
     /// Anthropic's messages.
     Messages,
+    /// Gemini's generateContent.
+    Gemini,
 }
 
 impl Dialect {
@@ -26,6 +28,7 @@ impl Dialect {
             Self::Chat => super::chat::read(body),
             Self::Responses => super::responses::read(body),
             Self::Messages => super::messages::read(body),
+            Self::Gemini => super::gemini::read(body),
         }
     }
 
@@ -35,6 +38,7 @@ impl Dialect {
             Self::Chat => super::chat::answer(said),
             Self::Responses => super::responses::answer(said),
             Self::Messages => super::messages::answer(said),
+            Self::Gemini => super::gemini::answer(said),
         }
     }
 
@@ -44,6 +48,7 @@ impl Dialect {
             Self::Chat => super::chat::stream(said),
             Self::Responses => super::responses::stream(said),
             Self::Messages => super::messages::stream(said),
+            Self::Gemini => super::gemini::stream(said),
         }
     }
 }

@@ -83,6 +83,16 @@ impl Refusal {
             Dialect::Messages => {
                 json!({"type": "error", "error": {"type": self.kind, "message": self.message}})
             }
+            Dialect::Gemini => {
+                let status = match self.status {
+                    401 => "UNAUTHENTICATED",
+                    403 => "PERMISSION_DENIED",
+                    429 => "RESOURCE_EXHAUSTED",
+                    503 => "UNAVAILABLE",
+                    _ => "INVALID_ARGUMENT",
+                };
+                json!({"error": {"code": self.status, "message": self.message, "status": status}})
+            }
             Dialect::Chat | Dialect::Responses => json!({
                 "error": {"message": self.message, "type": kind, "param": null, "code": self.code},
             }),
@@ -104,6 +114,8 @@ mod tests {
         let openai = json!({"error": {"message": message, "type": "insufficient_quota", "param": null, "code": "insufficient_quota"}});
         assert_eq!(refusal.body(Dialect::Chat), openai);
         assert_eq!(refusal.body(Dialect::Responses), openai);
+        let gemini = json!({"error": {"code": 403, "message": message, "status": "PERMISSION_DENIED"}});
+        assert_eq!(refusal.body(Dialect::Gemini), gemini);
     }
 
     #[test]

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use axum::Router;
 use axum::body::Bytes;
-use axum::extract::{DefaultBodyLimit, State};
+use axum::extract::{DefaultBodyLimit, Path, State};
 use axum::http::header::{AUTHORIZATION, CONTENT_TYPE, RETRY_AFTER};
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
@@ -28,7 +28,7 @@ const MOST_CONNECTIONS: usize = 32;
 pub(in crate::agents) fn serve(listener: TcpListener, desk: Arc<Desk>) -> AbortOnDropHandle<()> {
     let ask = |dialect| {
         post(move |State(desk): State<Arc<Desk>>, headers: HeaderMap, body: Bytes| async move {
-            answer(&desk, dialect, &headers, &body).await
+            answer(&desk, dialect, &headers, &body, json!({})).await
         })
     };
     // With and without the version: agents put their addresses together in both ways.
@@ -38,6 +38,7 @@ pub(in crate::agents) fn serve(listener: TcpListener, desk: Arc<Desk>) -> AbortO
         .route("/messages", ask(Dialect::Messages))
         .route("/models", get(models));
     let router = Router::new()
+        .route("/v1beta/models/{call}", post(gemini))
         .nest("/v1", of_version.clone())
         .merge(of_version)
         .layer(DefaultBodyLimit::max(MOST_BYTES))
@@ -48,10 +49,30 @@ pub(in crate::agents) fn serve(listener: TcpListener, desk: Arc<Desk>) -> AbortO
     }))
 }
 
-async fn answer(desk: &Desk, dialect: Dialect, headers: &HeaderMap, body: &[u8]) -> Response {
+/// Gemini's dialect says in the path which model is asked, and whether for a stream: `m:streamGenerateContent`.
+async fn gemini(
+    State(desk): State<Arc<Desk>>,
+    Path(call): Path<String>,
+    headers: HeaderMap,
+    body: Bytes,
+) -> Response {
+    let (model, method) = call.rsplit_once(':').unwrap_or((&call, ""));
+    let stream = match method {
+        "generateContent" => false,
+        "streamGenerateContent" => true,
+        _ => return StatusCode::NOT_FOUND.into_response(),
+    };
+    answer(&desk, Dialect::Gemini, &headers, &body, json!({"model": model, "stream": stream})).await
+}
+
+/// `more` is what the question holds besides its body.
+async fn answer(desk: &Desk, dialect: Dialect, headers: &HeaderMap, body: &[u8], more: Value) -> Response {
     let question = match admitted(desk, headers).and_then(|()| {
-        let body: Value = serde_json::from_slice(body)
+        let mut body: Value = serde_json::from_slice(body)
             .map_err(|error| Refusal::of_question(&format!("the request is no JSON: {error}")))?;
+        if let (Value::Object(body), Value::Object(more)) = (&mut body, more) {
+            body.extend(more);
+        }
         dialect.read(&body).map_err(|problem| Refusal::of_question(&problem))
     }) {
         Ok(question) => question,
@@ -88,7 +109,8 @@ async fn models(State(desk): State<Arc<Desk>>, headers: HeaderMap) -> Response {
 
 fn admitted(desk: &Desk, headers: &HeaderMap) -> Result<(), Refusal> {
     let bearer = headers.get(AUTHORIZATION).and_then(|value| value.to_str().ok()?.strip_prefix("Bearer "));
-    let own = ["x-api-key", "api-key"].map(|name| headers.get(name).and_then(|value| value.to_str().ok()));
+    let own = ["x-api-key", "x-goog-api-key", "api-key"]
+        .map(|name| headers.get(name).and_then(|value| value.to_str().ok()));
     let given = bearer.into_iter().chain(own.into_iter().flatten());
     match given.into_iter().any(|given| desk.token.is(given.trim())) {
         true => Ok(()),
