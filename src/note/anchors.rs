@@ -181,12 +181,12 @@ mod tests {
     #[test]
     fn links_to_a_heading_follow_its_spaces_case_and_punctuation_where_only_one_can_be_meant() {
         let text = "# Dark mode\n## Set-up\n## Same one\n## SameOne\n\n[[#Darkmode|x]] [[#Dark mode]] [y](#darkmode) \
-                    [[#setup]] [[#sameone]] [[#other]]\n";
+                    [[#setup]] [[#same-one]] [[#other]]\n";
         let mended = mend_headings(text, &mut |_| Some(Anchors::of(text))).unwrap();
         let links = mended.lines().last().unwrap();
         assert_eq!(
             links,
-            "[[#Dark mode|x]] [[#Dark mode]] [y](#dark-mode) [[#Set-up]] [[#sameone]] [[#other]]"
+            "[[#Dark mode|x]] [[#Dark mode]] [y](#dark-mode) [[#Set-up]] [[#same-one]] [[#other]]"
         );
         assert_eq!(mend_headings(&mended, &mut |_| Some(Anchors::of(&mended))), None);
     }
