@@ -28,7 +28,6 @@ mod worktree;
 pub use answer::AgentAnswer;
 pub use backend::{AgentBackend, run};
 pub use error::AgentError;
-pub use fence::secrets_held;
 pub use job::{AgentJob, AgentTools};
 pub use prompt::{FeatureVars, PromptVars, RepositoryVars, render_prompt};
 pub use recorder::{ToolRecord, ToolRecorder};

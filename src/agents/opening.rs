@@ -2,7 +2,7 @@
 
 use super::fence::Fence;
 use super::{AgentError, AgentJob, PromptVars, contract, render_prompt};
-use crate::domain::{AgentConfig, Role};
+use crate::domain::{AgentConfig, Role, redact_secrets};
 
 /// The agent's prompt; how to finish is not in it.
 ///
@@ -31,7 +31,8 @@ pub(super) fn opening(
             prompt.push_str(&format!("\n\n{head}\n\n{rows}"));
         }
     }
-    Ok(prompt)
+    // Conventions, constitution and the agent note's own words are not fenced.
+    Ok(redact_secrets(&prompt, fence.held()))
 }
 
 /// Bytes of prompt for a model with this context: about half of it.

@@ -6,14 +6,14 @@ use serde_json::Value;
 use super::backend::{AgentBackend, MOST_REPAIRS};
 use super::blocks::{self, Block};
 use super::evidence;
-use super::fence::{Fence, secrets_held};
+use super::fence::Fence;
 use super::history::History;
 use super::opening::{opening, prompt_room};
 use super::tool::{self, Toolbox, bounded};
 use super::worktree::Worktree;
 use super::{AgentAnswer, AgentError, AgentJob, AgentTools, ToolRecord, contract, schema, shown, vars};
-use crate::domain::{AgentConfig, EditFormat};
-use crate::models::{CallContext, Message, ModelError, RoutedReply, ToolCall};
+use crate::domain::{AgentConfig, EditFormat, redact_secrets};
+use crate::models::{CallContext, Message, ModelError, RoutedReply, ToolCall, secrets_held};
 use crate::note::plain;
 
 /// Times that an answer without anything usable is asked for again.
@@ -48,7 +48,7 @@ async fn converse(job: &AgentJob<'_>, tools: &AgentTools<'_>) -> Result<AgentAns
         let routed = talk.ask(turn).await?;
         let calls = named_calls(&routed.reply.tool_calls, turn);
         let text = routed.reply.text.clone();
-        talk.history.push(Message::Assistant { text, tool_calls: calls.clone() });
+        talk.remember(&text, &calls);
         let answer = if calls.is_empty() {
             talk.hear(&routed, turn).await?
         } else {
@@ -101,6 +101,18 @@ impl<'a> Talk<'a> {
         let limits = (model.context_tokens, model.max_output_tokens);
         let history = History::new(agent, context, contract::system(agent), prompt, specs, limits);
         Ok(Self { toolbox, agent, fence, history, format, only, repairs: 0, nudges: 0, applied: vec![] })
+    }
+
+    /// What the model said, as it is told again; without the secrets in it.
+    fn remember(&mut self, text: &str, calls: &[ToolCall]) {
+        let clean = |text: &str| redact_secrets(text, self.fence.held());
+        let tool_calls = calls.iter().map(|call| {
+            let text = call.arguments.to_string();
+            let arguments =
+                serde_json::from_str(&clean(&text)).unwrap_or_else(|_| Value::String(clean(&text)));
+            ToolCall { arguments, ..call.clone() }
+        });
+        self.history.push(Message::Assistant { text: clean(text), tool_calls: tool_calls.collect() });
     }
 
     async fn ask(&mut self, turn: u32) -> Result<RoutedReply, AgentError> {
@@ -324,9 +336,7 @@ impl<'a> Talk<'a> {
     }
 
     async fn record(&self, tool: &str, input: &str, output: &str, ok: bool) {
-        let clean = |text: &str| {
-            bounded(&crate::domain::redact_secrets(&plain(text), self.fence.held()), SUMMARY_BYTES)
-        };
+        let clean = |text: &str| bounded(&redact_secrets(&plain(text), self.fence.held()), SUMMARY_BYTES);
         let record = ToolRecord {
             key: self.toolbox.job.request.key,
             agent: self.agent.name.clone(),

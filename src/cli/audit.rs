@@ -6,7 +6,6 @@ use super::args::{Format, Global};
 use super::session::{feature_id, open_vault};
 use super::{Exit, Failure, output};
 use crate::domain::{FeatureId, RunId};
-use crate::engine::without_secrets;
 use crate::report::{self, AuditLine};
 use crate::vault::{History, Vault, Verified, read_journal, runs_of, verify_journals};
 
@@ -46,14 +45,7 @@ fn tell(global: &Global, vault: &Vault, history: &History, feature: &FeatureId) 
         damage.iter().for_each(output::say);
         runs.push((run, records));
     }
-    let mut lines = report::audit(&runs, &history.commits_about(feature)?);
-    for line in &mut lines {
-        line.who = without_secrets(&line.who);
-        line.what = without_secrets(&line.what);
-        for evidence in &mut line.evidence {
-            evidence.value = without_secrets(&evidence.value);
-        }
-    }
+    let lines = report::audit(&runs, &history.commits_about(feature)?);
     if global.format == Format::Json {
         output::json(&lines)?;
         return Ok(Exit::Done);

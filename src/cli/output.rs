@@ -10,6 +10,7 @@ use tracing_subscriber::EnvFilter;
 
 use super::Failure;
 use crate::domain::{Severity, Unwell};
+use crate::engine::{value_without_secrets, without_secrets};
 use crate::note;
 
 /// Characters of a shortened line where no terminal says how wide it is.
@@ -24,13 +25,28 @@ pub fn set_up(verbose: u8) {
     };
     let filter = EnvFilter::try_from_env("ADO_LOG").unwrap_or_else(|_| EnvFilter::new(level));
     // A second call, as tests may make, leaves the first in place.
-    let logs = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    let logs = tracing_subscriber::fmt().with_env_filter(filter).with_writer(|| Log);
     let _ = logs.with_ansi(std::io::stderr().is_terminal()).log_internal_errors(false).try_init();
 }
 
-/// One line on standard output, without what a terminal would obey.
+/// Standard error without the secrets that libraries log: of answers and headers, at `trace`.
+struct Log;
+
+impl Write for Log {
+    /// One event, as tracing hands it on.
+    fn write(&mut self, event: &[u8]) -> std::io::Result<usize> {
+        let clean = without_secrets(&String::from_utf8_lossy(event));
+        std::io::stderr().lock().write_all(clean.as_bytes()).map(|()| event.len())
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        std::io::stderr().flush()
+    }
+}
+
+/// One line on standard output, without secrets and without what a terminal would obey.
 pub fn line(text: impl Display) {
-    raw(format!("{}\n", note::plain(&text.to_string())).as_bytes());
+    raw(format!("{}\n", note::plain(&without_secrets(&text.to_string()))).as_bytes());
 }
 
 /// Who is not asked, and until when.
@@ -38,10 +54,10 @@ pub fn unwell(unwell: &Unwell) -> String {
     format!("{} {}: not asked before {:.0}", unwell.what, unwell.why, unwell.until)
 }
 
-/// One JSON document on standard output. Control characters are escaped also where JSON would not ask for it.
+/// One JSON document on standard output, without secrets. Control characters are escaped also where JSON would not ask for it.
 pub fn json(value: &impl Serialize) -> Result<(), Failure> {
     let mut text = String::new();
-    for char in serde_json::to_string_pretty(value)?.chars() {
+    for char in serde_json::to_string_pretty(&value_without_secrets(serde_json::to_value(value)?))?.chars() {
         let kept = char == '\n' || note::plain(char.encode_utf8(&mut [0; 4])).contains(char);
         if kept {
             text.push(char);
@@ -67,7 +83,8 @@ pub fn raw(bytes: &[u8]) {
 
 /// One line on standard error. Nobody may be reading there: that is no reason to stop.
 pub fn say(text: impl Display) {
-    let _ = writeln!(std::io::stderr().lock(), "{}", note::plain(&text.to_string()));
+    let text = note::plain(&without_secrets(&text.to_string()));
+    let _ = writeln!(std::io::stderr().lock(), "{text}");
 }
 
 /// A table without lines, as wide as the terminal.

@@ -7,6 +7,7 @@ use crate::domain::{
     AgentConfig, ApprovalPolicy, Config, Diagnostic, GatePolicy, ModelConfig, NotePath, Repository,
     ReviewRule, Routing, Settings,
 };
+use crate::models::hold_variables;
 use crate::note::{self, Read};
 use crate::vault::{Folders, Scan, ScannedNote, TextId};
 
@@ -47,6 +48,10 @@ impl ConfigReader {
         config.repositories = repositories.into_iter().map(|repo| (repo.name.clone(), repo)).collect();
         let models = self.models.all(scan.in_folder(folders.models()), note::read_model, problems);
         config.models = models.into_iter().map(|model| (model.name.clone(), model)).collect();
+        hold_variables(config.models.values().filter_map(|model| model.api_key_env.as_deref()));
+        hold_variables(
+            config.repositories.values().flat_map(|repo| repo.forge_settings.variables(repo.forge)),
+        );
         let agents = self.agents.all(scan.in_folder(folders.agents()), note::read_agent, problems);
         config.agents = agents.into_iter().map(|agent| (agent.name.clone(), agent)).collect();
         if let Some(constitution) = named(policy, "Constitution") {

@@ -9,10 +9,10 @@ use async_trait::async_trait;
 use jiff::Timestamp;
 use tokio_util::sync::CancellationToken;
 
-use super::setup;
+use super::{redact, setup};
 use crate::agents::{self, AgentAnswer, AgentError, AgentJob, AgentTools, ToolRecorder};
 use crate::domain::{
-    ChangeSet, GateDiagnostic, GateResult, GitId, Step, StepOutcome, StepRequest, StepResult, redact_secrets,
+    ChangeSet, GateDiagnostic, GateResult, GitId, Step, StepOutcome, StepRequest, StepResult,
 };
 use crate::forge::{ForgeError, Forges};
 use crate::gates::{self, GateError};
@@ -299,7 +299,7 @@ fn commit_message(request: &StepRequest, summary: &str) -> String {
         request.run,
         request.key
     );
-    redact_secrets(&message, &[])
+    redact::text(&message)
 }
 
 /// Why a step gave no result of its own.

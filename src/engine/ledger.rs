@@ -123,7 +123,7 @@ impl ToolRecorder for RunLedger {
 
     async fn refused(&self, key: StepKey, by: &str, refusal: &Refusal) {
         let Refusal { host, port, reason, times } = refusal.clone();
-        let host = crate::domain::redact_secrets(&host, &crate::agents::secrets_held());
+        let host = crate::domain::redact_secrets(&host, &crate::models::secrets_held());
         self.tell(Event::NetworkRefused { key, by: by.to_owned(), host, port, reason, times });
     }
 }

@@ -40,6 +40,6 @@ pub use observe::{Circumstances, Observation, Observer, repository_problem};
 pub use preview::Rewrite;
 pub use progress::{Listener, Quiet, Said};
 pub use reader::{Seen, see};
-pub use redact::text as without_secrets;
+pub use redact::{text as without_secrets, value as value_without_secrets};
 
 pub use crate::sandbox::SandboxReport;

@@ -72,12 +72,12 @@ impl Engine {
         Ok(PullRequestDraft {
             run: state.id.clone(),
             repo: repo.unwrap_or_else(|| state.repo.clone()),
-            title: render::pull_request_title(&view.feature),
-            body: render::pull_request_body(&view.feature, state),
+            title: redact::text(&render::pull_request_title(&view.feature)),
+            body: redact::text(&render::pull_request_body(&view.feature, state)),
             source: state.branch.clone(),
             target: state.target_branch.clone(),
             head,
-            diff,
+            diff: redact::text(&diff),
         })
     }
 
@@ -89,7 +89,7 @@ impl Engine {
         let method = look.snapshot.config.settings.merge_method;
         let message = format!(
             "{}\n\nAdo-Feature: {}\nAdo-Run: {run}\n",
-            render::pull_request_title(&view.feature),
+            redact::text(&render::pull_request_title(&view.feature)),
             run.feature
         );
         self.book.append(

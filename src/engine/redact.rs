@@ -2,8 +2,8 @@
 
 use serde_json::Value;
 
-use crate::agents::secrets_held;
 use crate::domain::{Event, redact_secrets};
+use crate::models::secrets_held;
 
 /// The event with every secret in its free texts replaced. Names, numbers and hashes are left as they are.
 pub fn event(event: Event) -> Event {

@@ -6,10 +6,9 @@ use std::sync::Arc;
 use super::event_loop::Engine;
 use super::observe::{Observation, repository_of};
 use super::transition::NoteChange;
-use super::{EngineError, publish};
+use super::{EngineError, publish, redact};
 use crate::domain::{
-    Brake, BranchName, Event, FeatureView, GateDiagnostic, GitId, RunId, RunState, SecretWaiver,
-    redact_secrets, secrets_in,
+    Brake, BranchName, Event, FeatureView, GateDiagnostic, GitId, RunId, RunState, SecretWaiver, secrets_in,
 };
 use crate::gates::SecretScan;
 use crate::workspace::{BranchCommit, Content, Workspace, WorkspaceError};
@@ -113,7 +112,7 @@ impl Engine {
                 self.book
                     .append(&state.id, Event::Intended { effect: effect.clone(), detail: detail.clone() })?;
                 let made = tokio::task::spawn_blocking(move || {
-                    let message = redact_secrets(&first.message, &[]);
+                    let message = redact::text(&first.message);
                     outgoing.workspace.squash(&outgoing.branch, &first.id, &outgoing.head, &message)
                 })
                 .await??;

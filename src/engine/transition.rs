@@ -11,7 +11,7 @@ use jiff::Timestamp;
 
 use super::book::run_folder;
 use super::observe::Observation;
-use super::{EngineError, RunBook};
+use super::{EngineError, RunBook, redact};
 use crate::domain::{
     ContentHash, Event, Feature, FeatureId, NotePath, RunId, RunState, Shared, Spent, Status, Step, Wait,
     move_effect,
@@ -229,7 +229,7 @@ impl Scribe<'_> {
     fn project_run(&self, lock: &VaultLock, run: &RunId, title: &str) -> Result<Vec<NotePath>, EngineError> {
         let Some(state) = self.book.state(run) else { return Ok(vec![]) };
         let (run_note, mut paths) = self.book.files(run)?;
-        let text = render::run_note(&state, &self.book.records(run)?, title);
+        let text = redact::text(&render::run_note(&state, &self.book.records(run)?, title));
         write_projection(lock, self.vault, &run_note, &text)?;
         paths.push(run_note);
         Ok(paths)

@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize};
 use crate::domain::{ModelConfig, ModelName, redact_secrets};
 
 use super::failure::one_line;
-use super::{CallContext, ChatReply, ChatRequest, Model, ModelError};
+use super::{CallContext, ChatReply, ChatRequest, Model, ModelError, secrets_held};
 
 const VERSION: u32 = 1;
 /// Largest recording that is read, in bytes.
@@ -163,7 +163,7 @@ pub(super) fn inside(config: &ModelConfig, vault_root: &Path, file: &str) -> Res
 
 fn append(file: &mut File, line: &Line) -> std::io::Result<()> {
     // The recording lies in the vault, and secrets do not.
-    let mut text = redact_secrets(&serde_json::to_string(line)?, &[]);
+    let mut text = redact_secrets(&serde_json::to_string(line)?, &secrets_held());
     text.push('\n');
     file.write_all(text.as_bytes())
 }

@@ -4,6 +4,7 @@ mod beside;
 mod check;
 mod demo;
 mod external;
+mod leaks;
 mod look;
 mod mv;
 mod reference;

@@ -9,13 +9,14 @@ use std::time::Duration;
 use tokio::io::DuplexStream;
 use tokio_util::sync::CancellationToken;
 
-use crate::agents::fence::{Fence, secrets_held};
+use crate::agents::fence::Fence;
 use crate::agents::gateway::{Desk, Standing, Token, serve};
 use crate::agents::opening::{opening, prompt_room};
 use crate::agents::tool::{OUTPUT_BYTES, bounded};
 use crate::agents::worktree::Worktree;
 use crate::agents::{AgentError, AgentJob, AgentTools, PromptVars, ToolRecord, contract, vars};
 use crate::domain::{AgentConfig, Backend, EditFormat, Role, StepKey, fill, placeholders, redact_secrets};
+use crate::models::secrets_held;
 use crate::note::plain;
 use crate::sandbox::{Attendance, Pulse, SandboxCommand, SandboxError, SandboxOutput, SandboxPolicy};
 
