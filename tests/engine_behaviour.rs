@@ -5,6 +5,8 @@
 mod approvals;
 #[path = "engine_behaviour/audit.rs"]
 mod audit;
+#[path = "engine_behaviour/bad_agents.rs"]
+mod bad_agents;
 #[path = "engine_behaviour/bad_input.rs"]
 mod bad_input;
 #[path = "common/behaviour.rs"]

@@ -6,10 +6,15 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::AgentAnswer;
+use super::tool::bounded;
 use crate::domain::{Review, Role, SpecDraft, WorkPlan};
 
 /// Errors of a result that are told at once.
 const MOST_ERRORS: usize = 8;
+
+/// Bytes of one text of a result, and items of one list.
+const MOST_BYTES: usize = 4 << 10;
+const MOST_ITEMS: usize = 200;
 
 /// What a coder or tester finishes with.
 #[derive(Debug, Deserialize, Serialize, JsonSchema)]
@@ -52,6 +57,7 @@ pub(super) fn read(role: Role, value: &Value) -> Result<AgentAnswer, String> {
     if !errors.is_empty() {
         return Err(errors.join("\n"));
     }
+    let value = &within_bounds(value);
     let read = || -> serde_json::Result<AgentAnswer> {
         Ok(match role {
             Role::Planner => AgentAnswer::Plan(serde_json::from_value(value.clone())?),
@@ -64,6 +70,18 @@ pub(super) fn read(role: Role, value: &Value) -> Result<AgentAnswer, String> {
         })
     };
     read().map_err(|error| error.to_string())
+}
+
+/// The result with long texts shortened and long lists cut: it goes into journals, notes, commits and pull requests.
+fn within_bounds(value: &Value) -> Value {
+    match value {
+        Value::String(text) => bounded(text, MOST_BYTES).into(),
+        Value::Array(items) => items.iter().take(MOST_ITEMS).map(within_bounds).collect(),
+        Value::Object(fields) => {
+            fields.iter().map(|(key, value)| (key.clone(), within_bounds(value))).collect()
+        }
+        other => other.clone(),
+    }
 }
 
 /// The first JSON object in a text that reads as the role's result, in a fence or bare; else what is wrong with the

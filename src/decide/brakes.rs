@@ -7,8 +7,8 @@ use similar::TextDiff;
 use super::next::{Next, plain};
 use super::{rounds, spending};
 use crate::domain::{
-    Brake, Effect, FeatureView, Finding, GateKind, GateResult, GateStatus, Progress, Review, RunState,
-    Severity, Snapshot, Status, Step, StepTry,
+    Brake, Effect, FeatureView, Finding, GateDiagnostic, GateKind, GateResult, GateStatus, Progress, Review,
+    RunState, Severity, Snapshot, Status, Step, StepTry,
 };
 
 /// Two errors at least this alike are the same one.
@@ -148,20 +148,41 @@ pub(super) fn before_fix(snapshot: &Snapshot, run: &RunState) -> Option<Pulled> 
 /// fro, and no fix can please both.
 fn contradiction(run: &RunState) -> Option<String> {
     let recent = run.review_history.get(run.since_resume.reviews..).unwrap_or_default();
-    let raised: Vec<Vec<String>> = recent.iter().map(|(_, review)| raised(review)).collect();
+    let raised: Vec<Vec<Fault>> = recent.iter().map(|(_, review)| raised(review)).collect();
     let (last, before) = raised.split_last()?;
-    let goes_to_and_fro = |finding: &&String| {
-        let raises = |review: &Vec<String>| review.iter().any(|other| is_same(finding, other));
+    let goes_to_and_fro = |finding: &&Fault| {
+        let raises = |review: &Vec<Fault>| review.iter().any(|other| is_same(finding, other));
         let first = before.iter().position(raises);
         first.is_some_and(|first| before[first..].iter().any(|review| !raises(review)))
     };
-    last.iter().find(goes_to_and_fro).cloned()
+    last.iter().find(goes_to_and_fro).map(|fault| fault.words.clone())
 }
 
-/// Fingerprints of the errors of a review.
-fn raised(review: &Review) -> Vec<String> {
+/// Something that must be mended.
+struct Fault {
+    /// By which it is known again in another round.
+    print: String,
+    /// For people.
+    words: String,
+}
+
+impl Fault {
+    fn of_finding(finding: &Finding) -> Self {
+        let place = if finding.file.is_empty() { String::new() } else { format!("`{}`: ", finding.file) };
+        Self { print: finding.fingerprint(), words: format!("{place}{} ({})", finding.message, finding.rule) }
+    }
+
+    fn of_diagnostic(gate: &GateResult, diagnostic: &GateDiagnostic) -> Self {
+        let place = diagnostic.file.as_ref().map(|file| format!("`{file}`: ")).unwrap_or_default();
+        let words = format!("{place}{} (check `{}`)", diagnostic.message, gate.name);
+        Self { print: diagnostic.fingerprint(), words }
+    }
+}
+
+/// The errors of a review.
+fn raised(review: &Review) -> Vec<Fault> {
     let errors = review.findings.iter().filter(|finding| finding.severity == Severity::Error);
-    errors.map(Finding::fingerprint).collect()
+    errors.map(Fault::of_finding).collect()
 }
 
 /// Whether the round before already showed signs of what `before_fix` stops: another approach is due.
@@ -187,15 +208,14 @@ fn stalls(run: &RunState) -> usize {
 fn repeated(run: &RunState, times: usize) -> Option<String> {
     let judged = rounds::judged(run);
     let recent = judged.get(judged.len().checked_sub(times)?..)?;
-    let errors: Vec<Vec<String>> = recent.iter().map(|round| errors(run, *round)).collect();
+    let errors: Vec<Vec<Fault>> = recent.iter().map(|round| errors(run, *round)).collect();
     let (last, before) = errors.split_last()?;
-    last.iter()
-        .find(|error| before.iter().all(|round| round.iter().any(|other| is_same(error, other))))
-        .cloned()
+    let stays = |error: &&Fault| before.iter().all(|round| round.iter().any(|other| is_same(error, other)));
+    last.iter().find(stays).map(|error| error.words.clone())
 }
 
-/// What must be mended after a round, one text each.
-fn errors(run: &RunState, round: u32) -> Vec<String> {
+/// What must be mended after a round.
+fn errors(run: &RunState, round: u32) -> Vec<Fault> {
     let gates = rounds::gates(run, round).unwrap_or_default();
     let findings = rounds::review(run, round).map(raised).unwrap_or_default();
     let rules = rounds::rule_errors(run, round);
@@ -204,22 +224,30 @@ fn errors(run: &RunState, round: u32) -> Vec<String> {
         .filter(|gate| rounds::failed(gate))
         .flat_map(gate_errors)
         .chain(findings)
-        .chain(rules.into_iter().map(|finding| finding.fingerprint()))
+        .chain(rules.into_iter().map(Fault::of_finding))
         .take(COMPARED)
         .collect()
 }
 
-/// Fingerprints of the tool's errors; where its output was not understood, the output itself without digits.
-fn gate_errors(gate: &GateResult) -> Vec<String> {
-    if gate.diagnostics.iter().any(|diagnostic| diagnostic.severity == Severity::Error) {
-        return gate.fingerprints();
+/// The tool's errors; where its output was not understood, the output itself, compared without digits.
+fn gate_errors(gate: &GateResult) -> Vec<Fault> {
+    let is_error = |diagnostic: &&GateDiagnostic| diagnostic.severity == Severity::Error;
+    let errors: Vec<&GateDiagnostic> = gate.diagnostics.iter().filter(is_error).collect();
+    if !errors.is_empty() {
+        return errors.into_iter().map(|error| Fault::of_diagnostic(gate, error)).collect();
     }
     let tail: String = gate.tail.chars().rev().take(400).filter(|c| !c.is_ascii_digit()).collect();
-    vec![format!("{}|{}", gate.name, tail.chars().rev().collect::<String>())]
+    let last = gate.tail.lines().rfind(|line| !line.trim().is_empty()).unwrap_or_default();
+    let words = match gate.status {
+        GateStatus::TimedOut => format!("check `{}` does not end in its time", gate.name),
+        _ if last.is_empty() => format!("check `{}` fails and says nothing", gate.name),
+        _ => format!("check `{}` fails: {last}", gate.name),
+    };
+    vec![Fault { print: format!("{}|{}", gate.name, tail.chars().rev().collect::<String>()), words }]
 }
 
-fn is_same(one: &str, other: &str) -> bool {
-    one == other || TextDiff::from_chars(one, other).ratio() >= SAME
+fn is_same(one: &Fault, other: &Fault) -> bool {
+    one.print == other.print || TextDiff::from_chars(&one.print, &other.print).ratio() >= SAME
 }
 
 /// Why the gates are not enough to go on, and what a human can do: one that the policy demands did not pass, or the
