@@ -3,7 +3,7 @@
 
 use std::path::Path;
 
-use ado_vault::domain::{AgentConfig, FeatureProperties, ModelConfig};
+use ado_vault::domain::{AgentConfig, FeatureProperties, ModelConfig, NotePath, PLACEHOLDERS};
 use ado_vault::{note, report};
 
 fn root() -> &'static Path {
@@ -111,4 +111,20 @@ fn every_rule_of_check_is_documented_and_every_documented_rule_is_one() {
         }
     }
     assert!(found > 30, "codes were found: {found}");
+}
+
+#[test]
+fn notes_of_other_programs_as_agents_are_good_ones_and_their_placeholders_are_documented() {
+    let docs = read("docs/agents.md");
+    for (name, _) in PLACEHOLDERS {
+        assert!(docs.contains(&format!("`{{{{{name}}}}}`")), "docs/agents.md: `{name}`");
+    }
+    let fronts: Vec<&str> =
+        docs.split("```yaml\n").skip(1).filter_map(|part| part.split("```").next()).collect();
+    assert!(fronts.len() >= 7, "{fronts:?}");
+    for front in fronts {
+        let path = NotePath::new("20_agents/Example.md").unwrap();
+        let read = note::read_agent(&path, &format!("---\n{front}---\nDo it.\n"));
+        assert!(read.value.is_some() && read.diagnostics.is_empty(), "{front}\n{:?}", read.diagnostics);
+    }
 }

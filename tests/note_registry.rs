@@ -184,7 +184,7 @@ fn an_agent_that_is_another_program_says_how_it_is_started_and_holds_no_key() {
         assert!(bad.value.is_none(), "{front}");
         assert_eq!(seen(&bad), [("bad-value".into(), line)], "{front}");
     }
-    for front in ["command: [x]\n", "env: [LANG]\n", "backend: command\ncommand: [x]\n"] {
+    for front in ["command: [x]\n", "env: [LANG]\n"] {
         let odd = read(front);
         let warned = odd.diagnostics.iter().all(|one| !one.is_error()) && odd.diagnostics.len() == 1;
         assert!(odd.value.is_some() && warned, "{front}: {:?}", odd.diagnostics);

@@ -467,14 +467,6 @@ fn external(limits: &mut Limits<'_>, agent: &AgentConfig) {
             );
         }
     }
-    let has_prompt =
-        agent.command.iter().flat_map(|word| placeholders(word)).any(|name| name.starts_with("prompt"));
-    limits.warn(
-        "command",
-        agent.backend != Backend::Command || has_prompt || program.is_empty(),
-        "no word of `command` names the prompt, so the program reads it from its standard input",
-        "write `{{prompt}}` or `{{prompt_file}}` as a word, unless it does read its input",
-    );
     for variable in &agent.env {
         let secret = match &variable.value {
             Some(value) => looks_like_key(value.trim()),

@@ -75,7 +75,8 @@ impl<'a> Station<'a> {
         let mut policy = job.policy.clone();
         policy.write.push(shared.clone());
         policy.read.extend(agent.read_paths.iter().map(PathBuf::from));
-        policy.limits.wall = Duration::from_secs(job.request.timeout_seconds);
+        // Before the step's own end, which would leave what was done uncommitted.
+        policy.limits.wall = Duration::from_secs(job.request.timeout_seconds) * 9 / 10;
         // What the repository passes on to its commands may hold the very key that agents are not to have.
         let keys: Vec<&String> =
             job.request.models.iter().filter_map(|model| model.api_key_env.as_ref()).collect();
