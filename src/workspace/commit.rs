@@ -3,6 +3,7 @@
 use git2::{Oid, Tree};
 
 use super::beneath::Folder;
+use super::hidden_text::hidden_text;
 use super::index_file::IndexFile;
 use super::integrity::test_integrity;
 use super::repository::signature;
@@ -47,6 +48,7 @@ impl Workspace {
         let commit = GitId(commit.to_string());
         let mut findings = staged.findings;
         findings.extend(test_integrity(self, base, &commit)?);
+        findings.extend(hidden_text(self, base, &commit)?);
         Ok(ChangeSet {
             files: self.changed_between(base, &commit)?,
             tree: GitId(staged.tree.to_string()),

@@ -14,6 +14,7 @@ mod error;
 mod facts;
 mod forbidden;
 mod git_program;
+mod hidden_text;
 mod hook;
 mod ignored;
 mod index_file;
