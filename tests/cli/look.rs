@@ -21,7 +21,8 @@ fn status_why_score_and_dry_run_speak_to_people_and_to_programs() {
     assert!(table.contains("FR-900") && table.contains("Dark mode") && table.contains("planned"), "{table}");
     let (code, status) = place.json(&["status"]);
     assert_eq!(code, 0);
-    assert_eq!(keys(&status), ["features", "problems", "today", "engine", "paused", "worktree_bytes"]);
+    let parts = ["features", "problems", "today", "tonight", "engine", "paused", "unwell", "worktree_bytes"];
+    assert_eq!(keys(&status), parts);
     let row = status["features"].as_array().unwrap().iter().find(|row| row["id"] == "FR-900").unwrap();
     assert_eq!(
         keys(row),

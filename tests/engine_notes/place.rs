@@ -30,7 +30,6 @@ impl Place {
             .unwrap();
         place.write(&format!("10_features/02_new/{NOTE}"), note);
         place.replace("00_system/Settings.md", "quiet_seconds: 3", "quiet_seconds: 0");
-        place.replace("00_system/Settings.md", "write_pause_seconds: 5", "write_pause_seconds: 0");
         place.replace("30_policy/Gates.md", "detect: true", "detect: false");
         for tier in ["simple", "moderate", "complex"] {
             let line = format!("{tier}_strategy:");
