@@ -9,17 +9,14 @@ use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
 use super::boxes::choose_sandbox;
-use super::earlier::Earlier;
-use super::ledger::RunLedger;
+use super::failure::Failure;
+use super::flight::{Finished, Flight};
 use super::observe::{Circumstances, Observation, Observer, fatal_problems};
 use super::preview::stale;
 use super::transition::{NoteChange, Scribe};
-use super::{EngineError, InProcess, Listener, RunBook, Said, StepExecutor, StepServices, request};
+use super::{EngineError, InProcess, Listener, RunBook, Said, StepExecutor};
 use crate::decide;
-use crate::domain::{
-    Brake, Diagnostic, Effect, Event, FeatureId, FeatureView, Hold, Instruction, NotePath, Plan,
-    PullRequestView, RunId, SandboxMode, Settings, StepKey, StepOutcome, StepResult,
-};
+use crate::domain::{Effect, FeatureId, Hold, NotePath, Plan, PullRequestView, RunId, SandboxMode, Settings};
 use crate::forge::Forges;
 use crate::models::{self, Health};
 use crate::sandbox::Sandbox;
@@ -57,34 +54,6 @@ pub struct Settled {
     pub plan: Plan,
 }
 
-/// A step's end, sent by its task.
-#[derive(Clone)]
-pub(super) struct Finished {
-    pub run: RunId,
-    pub key: StepKey,
-    pub attempt: u32,
-    pub outcome: StepOutcome,
-}
-
-pub(super) struct Flight {
-    pub key: StepKey,
-    pub cancel: CancellationToken,
-}
-
-/// Something that could not be done for a feature.
-pub(super) struct Failure {
-    what: String,
-    tries: u32,
-    may_pass: bool,
-    not_before: Instant,
-}
-
-impl Failure {
-    pub(super) fn rests(&self) -> bool {
-        Instant::now() < self.not_before
-    }
-}
-
 /// How often `watch` looks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct Pace {
@@ -114,12 +83,12 @@ pub struct Engine {
     pub(super) forge_asked: BTreeMap<RunId, Instant>,
     observer: Observer,
     pub(super) sweeper: Sweeper,
-    executor: Arc<dyn StepExecutor>,
+    pub(super) executor: Arc<dyn StepExecutor>,
     no_sandbox: Option<String>,
     only: Vec<FeatureId>,
     listener: Arc<dyn Listener>,
-    done_sender: mpsc::UnboundedSender<Finished>,
-    done: mpsc::UnboundedReceiver<Finished>,
+    pub(super) done_sender: mpsc::UnboundedSender<Finished>,
+    pub(super) done: mpsc::UnboundedReceiver<Finished>,
     pub(super) failures: BTreeMap<String, Failure>,
     /// Problems of configuration notes that were said.
     problems: BTreeSet<String>,
@@ -143,16 +112,12 @@ pub struct Engine {
     /// Why nothing can be written now, and since when.
     paused: Option<(String, Instant)>,
     /// Whether something was cut off that is to be finished before anything else, by a crash or for want of room.
-    cut_off: bool,
+    pub(super) cut_off: bool,
     /// Ends of steps that could not be journalled yet.
-    unrecorded: Vec<Finished>,
+    pub(super) unrecorded: Vec<Finished>,
     _lock: WatchLock,
 }
 
-/// Time that steps get to stop by themselves at a signal.
-const STOP_GRACE: Duration = Duration::from_secs(4);
-/// Tries of a push or merge that may pass, before a human is asked.
-const MOST_TRIES: u32 = 5;
 /// Looks in a row that may each perform something before the loop yields to events.
 const MOST_LOOKS: u32 = 1_000;
 /// How long a run in the foreground waits before it looks again for waits that end by themselves.
@@ -490,46 +455,6 @@ impl Engine {
         Ok(changed)
     }
 
-    /// An effect that failed is tried again later; one that cannot succeed stops the run with its reason.
-    fn failed(
-        &mut self,
-        look: &Observation,
-        feature: &str,
-        effect: &Effect,
-        error: &EngineError,
-    ) -> Result<bool, EngineError> {
-        self.complain(feature, error, error.may_pass());
-        let tries = self.failures.get(feature).map_or(0, |failure| failure.tries);
-        let (Effect::Publish { run } | Effect::Merge { run }) = effect else { return Ok(false) };
-        if error.may_pass() && tries < MOST_TRIES {
-            return Ok(false);
-        }
-        self.failures.remove(feature);
-        let detail = format!("cannot {}: {}", effect.in_words(), error.with_remedy());
-        self.book.append(run, Event::Braked { brake: Brake::StepFailed, detail })?;
-        let what = format!("stopped: {}", Brake::StepFailed);
-        self.project(look, run, NoteChange::default().untick(), &what, "braked")?;
-        Ok(true)
-    }
-
-    /// Says an error once, not at every look, and remembers when the effect may be tried again.
-    pub(super) fn complain(&mut self, feature: &str, error: &EngineError, may_pass: bool) {
-        let what = format!("{feature}: {}", error.with_remedy());
-        let before = self.failures.remove(feature);
-        if before.as_ref().is_none_or(|before| before.what != what) {
-            self.say(&Said::Problem { what: what.clone() });
-        }
-        let named = error.not_before().map(|at| at.duration_since(jiff::Timestamp::now()));
-        // Being told to come later is no failed try.
-        let tries = before.map_or(0, |before| before.tries) + u32::from(named.is_none());
-        let pause = match named {
-            Some(wait) => Duration::try_from(wait).unwrap_or_default(),
-            None => Duration::from_secs(1 << tries.min(6)),
-        };
-        let failure = Failure { what, tries, may_pass, not_before: Instant::now() + pause };
-        self.failures.insert(feature.to_owned(), failure);
-    }
-
     /// One look: where something happened if that is known, else at everything.
     pub fn look(&mut self) -> Result<Observation, EngineError> {
         let circumstances = Circumstances {
@@ -550,110 +475,10 @@ impl Engine {
         Ok(look)
     }
 
-    pub(super) fn begin_step(
-        &mut self,
-        look: &Observation,
-        view: &FeatureView,
-        run: &RunId,
-        key: StepKey,
-        attempt: u32,
-        instruction: Instruction,
-    ) -> Result<(), EngineError> {
-        let state = self.state(run)?;
-        let config = &look.snapshot.config;
-        let request =
-            request::step_request(&self.vault, &look.snapshot, view, &state, key, attempt, instruction);
-        let earlier = Earlier::of(&self.vault, &state, &self.book.records(run)?, key);
-        self.book.append(run, Event::StepStarted { key, attempt })?;
-        self.say(&Said::StepStarted { run: run.clone(), key, attempt });
-        let cancel = CancellationToken::new();
-        self.in_flight.insert(run.clone(), Flight { key, cancel: cancel.clone() });
-        let done = self.done_sender.clone();
-        let request = match request {
-            Ok(request) => request,
-            Err(problem) => {
-                let outcome = cannot_begin(&problem);
-                // The receiver lives in this engine, so sending cannot fail.
-                let _ = done.send(Finished { run: run.clone(), key, attempt, outcome });
-                return Ok(());
-            }
-        };
-        let ledger = Arc::new(RunLedger {
-            book: self.book.clone(),
-            vault: self.vault.clone(),
-            run: run.clone(),
-            caps: decide::caps_for(config, view, &state),
-            earlier,
-        });
-        let services = StepServices { ledger: ledger.clone(), recorder: ledger.clone(), cancel };
-        let (executor, run) = (self.executor.clone(), run.clone());
-        let step = tokio::spawn(async move {
-            ledger.room().await;
-            executor.execute(request, services).await
-        });
-        tokio::spawn(async move {
-            let outcome = step.await.unwrap_or_else(|error| cannot_begin(&crashed(&error)));
-            let _ = done.send(Finished { run, key, attempt, outcome });
-        });
-        Ok(())
-    }
-
-    fn take_finished(&mut self, finished: Option<Finished>) -> Result<(), EngineError> {
-        let Some(finished) = finished else { return Ok(()) };
-        let look = self.look()?;
-        let feature = finished.run.feature.clone();
-        match self.step_finished(&look, &finished) {
-            Err(error) if error.may_pass() => {
-                self.cut_off = true;
-                self.complain(feature.as_str(), &error, true);
-                if self.in_flight.contains_key(&finished.run) {
-                    self.unrecorded.push(finished);
-                }
-                Ok(())
-            }
-            taken => taken,
-        }
-    }
-
-    pub(super) fn cancel(&mut self, run: &RunId) {
-        if let Some(flight) = self.in_flight.get(run) {
-            flight.cancel.cancel();
-        }
-    }
-
-    /// A step whose note is gone is stopped.
-    fn cancel_orphans(&mut self, look: &Observation) {
-        for (run, flight) in &self.in_flight {
-            if look.feature(&run.feature).is_none() && !flight.cancel.is_cancelled() {
-                self.say(&Said::Problem { what: format!("{run}: its note is gone; the step is stopped") });
-                flight.cancel.cancel();
-            }
-        }
-    }
-
-    /// Stops all steps and saves their ends.
-    async fn stop(&mut self) -> Result<Outcome, EngineError> {
-        for flight in self.in_flight.values() {
-            flight.cancel.cancel();
-        }
-        let all_stopped = async {
-            while !self.in_flight.is_empty() {
-                let finished = self.done.recv().await;
-                self.take_finished(finished)?;
-            }
-            Ok::<(), EngineError>(())
-        };
-        match tokio::time::timeout(STOP_GRACE, all_stopped).await {
-            Ok(result) => result?,
-            Err(_) => tracing::warn!("some steps did not stop in time; they resume from the journal"),
-        }
-        Ok(Outcome::Stopped)
-    }
-
     /// Whether something waits only for time to pass: a retry, a quota, a note that is being typed.
     fn waits_on_time(&self, plan: &Plan) -> bool {
         let by_time = |on: &str| on.starts_with("quota") || on.starts_with("retry");
-        let trying = self.failures.values().any(|failure| failure.may_pass && failure.tries < MOST_TRIES);
+        let trying = self.failures.values().any(Failure::is_tried_again);
         self.settling
             || self.unsaid
             || self.paused.is_some()
@@ -677,15 +502,4 @@ fn short_wait(plan: &Plan) -> Duration {
     let until = plan.wake.map(|wake| wake.duration_since(jiff::Timestamp::now()));
     let until = until.map(|until| Duration::try_from(until).unwrap_or_default());
     until.map_or(SHORT_WAIT, |until| until.clamp(Duration::from_millis(10), SHORT_WAIT))
-}
-
-/// A panic in a step is a bug; the run stops there instead of waiting for ever.
-fn crashed(error: &tokio::task::JoinError) -> Diagnostic {
-    Diagnostic::error("bug", format!("the step ended by a bug: {error}"), "please report it with the log")
-}
-
-fn cannot_begin(problem: &Diagnostic) -> StepOutcome {
-    let result =
-        StepResult::Failed { error: problem.message.clone(), remedy: problem.remedy.clone(), retry: false };
-    StepOutcome { result, agent: None, millis: 0 }
 }

@@ -1,6 +1,7 @@
 //! The end of steps and of runs: results into journal and note, worktrees cleaned up.
 
-use super::event_loop::{Engine, Finished};
+use super::event_loop::Engine;
+use super::flight::Finished;
 use super::observe::Observation;
 use super::transition::NoteChange;
 use super::{EngineError, Said};

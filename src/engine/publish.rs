@@ -4,7 +4,8 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use super::event_loop::{Engine, Failure};
+use super::event_loop::Engine;
+use super::failure::Failure;
 use super::observe::{Observation, repository_of, worktrees_folder};
 use super::transition::NoteChange;
 use super::{EngineError, redact};

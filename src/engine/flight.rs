@@ -1,0 +1,144 @@
+//! Steps at work beside the loop: begun, stopped, and their ends taken.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio_util::sync::CancellationToken;
+
+use super::earlier::Earlier;
+use super::event_loop::{Engine, Outcome};
+use super::ledger::RunLedger;
+use super::observe::Observation;
+use super::{EngineError, Said, StepServices, request};
+use crate::decide;
+use crate::domain::{Diagnostic, Event, FeatureView, Instruction, RunId, StepKey, StepOutcome, StepResult};
+
+/// Time that steps get to stop by themselves at a signal.
+const STOP_GRACE: Duration = Duration::from_secs(4);
+
+/// A step's end, sent by its task.
+#[derive(Clone)]
+pub(super) struct Finished {
+    pub run: RunId,
+    pub key: StepKey,
+    pub attempt: u32,
+    pub outcome: StepOutcome,
+}
+
+pub(super) struct Flight {
+    pub key: StepKey,
+    pub cancel: CancellationToken,
+}
+
+impl Engine {
+    pub(super) fn begin_step(
+        &mut self,
+        look: &Observation,
+        view: &FeatureView,
+        run: &RunId,
+        key: StepKey,
+        attempt: u32,
+        instruction: Instruction,
+    ) -> Result<(), EngineError> {
+        let state = self.state(run)?;
+        let config = &look.snapshot.config;
+        let request =
+            request::step_request(&self.vault, &look.snapshot, view, &state, key, attempt, instruction);
+        let earlier = Earlier::of(&self.vault, &state, &self.book.records(run)?, key);
+        self.book.append(run, Event::StepStarted { key, attempt })?;
+        self.say(&Said::StepStarted { run: run.clone(), key, attempt });
+        let cancel = CancellationToken::new();
+        self.in_flight.insert(run.clone(), Flight { key, cancel: cancel.clone() });
+        let done = self.done_sender.clone();
+        let request = match request {
+            Ok(request) => request,
+            Err(problem) => {
+                let outcome = cannot_begin(&problem);
+                // The receiver lives in this engine, so sending cannot fail.
+                let _ = done.send(Finished { run: run.clone(), key, attempt, outcome });
+                return Ok(());
+            }
+        };
+        let ledger = Arc::new(RunLedger {
+            book: self.book.clone(),
+            vault: self.vault.clone(),
+            run: run.clone(),
+            caps: decide::caps_for(config, view, &state),
+            earlier,
+        });
+        let services = StepServices { ledger: ledger.clone(), recorder: ledger.clone(), cancel };
+        let (executor, run) = (self.executor.clone(), run.clone());
+        let step = tokio::spawn(async move {
+            ledger.room().await;
+            executor.execute(request, services).await
+        });
+        tokio::spawn(async move {
+            let outcome = step.await.unwrap_or_else(|error| cannot_begin(&crashed(&error)));
+            let _ = done.send(Finished { run, key, attempt, outcome });
+        });
+        Ok(())
+    }
+
+    pub(super) fn take_finished(&mut self, finished: Option<Finished>) -> Result<(), EngineError> {
+        let Some(finished) = finished else { return Ok(()) };
+        let look = self.look()?;
+        let feature = finished.run.feature.clone();
+        match self.step_finished(&look, &finished) {
+            Err(error) if error.may_pass() => {
+                self.cut_off = true;
+                self.complain(feature.as_str(), &error, true);
+                if self.in_flight.contains_key(&finished.run) {
+                    self.unrecorded.push(finished);
+                }
+                Ok(())
+            }
+            taken => taken,
+        }
+    }
+
+    pub(super) fn cancel(&mut self, run: &RunId) {
+        if let Some(flight) = self.in_flight.get(run) {
+            flight.cancel.cancel();
+        }
+    }
+
+    /// A step whose note is gone is stopped.
+    pub(super) fn cancel_orphans(&mut self, look: &Observation) {
+        for (run, flight) in &self.in_flight {
+            if look.feature(&run.feature).is_none() && !flight.cancel.is_cancelled() {
+                self.say(&Said::Problem { what: format!("{run}: its note is gone; the step is stopped") });
+                flight.cancel.cancel();
+            }
+        }
+    }
+
+    /// Stops all steps and saves their ends.
+    pub(super) async fn stop(&mut self) -> Result<Outcome, EngineError> {
+        for flight in self.in_flight.values() {
+            flight.cancel.cancel();
+        }
+        let all_stopped = async {
+            while !self.in_flight.is_empty() {
+                let finished = self.done.recv().await;
+                self.take_finished(finished)?;
+            }
+            Ok::<(), EngineError>(())
+        };
+        match tokio::time::timeout(STOP_GRACE, all_stopped).await {
+            Ok(result) => result?,
+            Err(_) => tracing::warn!("some steps did not stop in time; they resume from the journal"),
+        }
+        Ok(Outcome::Stopped)
+    }
+}
+
+/// A panic in a step is a bug; the run stops there instead of waiting for ever.
+fn crashed(error: &tokio::task::JoinError) -> Diagnostic {
+    Diagnostic::error("bug", format!("the step ended by a bug: {error}"), "please report it with the log")
+}
+
+fn cannot_begin(problem: &Diagnostic) -> StepOutcome {
+    let result =
+        StepResult::Failed { error: problem.message.clone(), remedy: problem.remedy.clone(), retry: false };
+    StepOutcome { result, agent: None, millis: 0 }
+}
