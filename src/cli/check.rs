@@ -226,7 +226,7 @@ fn in_source(diagnostic: &Diagnostic, source: Option<&str>) -> Report {
         .with_severity(severity)
         .with_help(note::plain(&diagnostic.remedy));
     let path = diagnostic.path.as_ref().map(ToString::to_string).unwrap_or_default();
-    let source = source.map(lines_for_terminal);
+    let source = source.map(|text| lines_for_terminal(text, diagnostic.line));
     match source.and_then(|text| line_span(&text, diagnostic.line).map(|span| (text, span))) {
         Some((text, (start, length))) => {
             shown = shown.with_label(LabeledSpan::new(None, start, length));
@@ -240,9 +240,10 @@ fn in_source(diagnostic: &Diagnostic, source: Option<&str>) -> Report {
     }
 }
 
-/// The text line by line without what a terminal would obey.
-fn lines_for_terminal(text: &str) -> String {
-    text.lines().map(|line| note::plain(line) + "\n").collect()
+/// The text as far as the line after this one, without what a terminal would obey. No more of it is shown.
+fn lines_for_terminal(text: &str, line: u32) -> String {
+    let shown = usize::try_from(line).map_or(usize::MAX, |line| line.saturating_add(1));
+    text.lines().take(shown).map(|line| note::plain(line) + "\n").collect()
 }
 
 /// Start and length in bytes of a line counted from 1.

@@ -1,13 +1,25 @@
 //! Tells notes that may hold a link by path from those that cannot, without reading their Markdown. It does not know where
 //! links lead.
 
+use memchr::memmem;
+
 /// Whether some link in the text may name its target by a path, so that it breaks when the target moves to another folder.
 /// It may say so of a text without such a link, never the other way round.
 pub fn may_link_by_path(text: &str) -> bool {
-    text.match_indices(']').any(|(at, _)| {
-        let rest = &text[at + 1..];
-        rest.strip_prefix(['(', ':']).is_some_and(|target| !leads_out(target))
-    }) || text.split("[[").skip(1).any(|link| link.split("]]").next().is_some_and(|link| link.contains('/')))
+    let by_markdown = || {
+        memchr::memchr_iter(b']', text.as_bytes()).any(|at| {
+            let rest = &text[at + 1..];
+            rest.strip_prefix(['(', ':']).is_some_and(|target| !leads_out(target))
+        })
+    };
+    let by_wikilink = || {
+        memmem::find_iter(text.as_bytes(), "[[").any(|at| {
+            let link = &text[at + 2..];
+            let end = memmem::find(link.as_bytes(), b"]]").unwrap_or(link.len());
+            memchr::memchr(b'/', &link.as_bytes()[..end]).is_some()
+        })
+    };
+    by_markdown() || by_wikilink()
 }
 
 /// A target on the web or in the note itself.

@@ -1,6 +1,7 @@
 //! Reads the front matter that nearly all notes have, one `name: value` a line with plain values and lists, without the
 //! YAML parser. Anything else it leaves to that parser; where it answers, both give the same.
 
+use memchr::memchr;
 use serde_json::{Map, Value};
 
 /// Digits of numbers that are read here: few enough to be exact.
@@ -14,7 +15,7 @@ pub(super) fn plain_front(front: &str) -> Option<Map<String, Value>> {
         if is_comment_or_blank(line) {
             continue;
         }
-        let colon = line.find(':')?;
+        let colon = memchr(b':', line.as_bytes())?;
         let (key, value) = (&line[..colon], &line[colon + 1..]);
         if !is_key(key) || !(value.is_empty() || value.starts_with(' ')) {
             return None;
@@ -58,7 +59,7 @@ fn is_key(key: &str) -> bool {
 fn is_word_of_yaml(text: &str) -> bool {
     const WORDS: [&str; 12] =
         ["null", "true", "false", "yes", "no", "on", "off", "y", "n", "nan", "inf", "infinity"];
-    WORDS.iter().any(|word| word.eq_ignore_ascii_case(text))
+    text.len() <= 8 && WORDS.iter().any(|word| word.eq_ignore_ascii_case(text))
 }
 
 /// The `- item` lines below a name, or nothing.
@@ -96,19 +97,21 @@ fn scalar(text: &str, in_flow: bool) -> Option<Value> {
     match text.as_bytes().first()? {
         quote @ (b'"' | b'\'') => {
             let inner = &text[1..];
-            let end = inner.find(char::from(*quote))?;
+            let end = memchr(*quote, inner.as_bytes())?;
             let value = &inner[..end];
             // In a list the commas were already cut at.
-            let is_simple = value.chars().all(is_text) && !value.contains('\\') && !in_flow;
+            let is_simple = is_all_text(value) && !value.as_bytes().contains(&b'\\') && !in_flow;
             (is_simple && is_end(&inner[end + 1..])).then(|| Value::from(value))
         }
         first => {
             let text = text.trim_end_matches(' ');
-            if text.contains(": ") || text.ends_with(':') || text.contains('#') || !text.chars().all(is_text)
-            {
+            let bytes = text.as_bytes();
+            let names = bytes.windows(2).any(|two| two == b": ") || text.ends_with(':');
+            if names || bytes.contains(&b'#') || !is_all_text(text) {
                 return None;
             }
-            if in_flow && text.contains(['[', ']', '{', '}', ':', '"', '\'']) {
+            let is_of_flow = |byte: &u8| matches!(byte, b'[' | b']' | b'{' | b'}' | b':' | b'"' | b'\'');
+            if in_flow && bytes.iter().any(is_of_flow) {
                 return None;
             }
             match first {
@@ -128,6 +131,10 @@ fn is_end(text: &str) -> bool {
         || (rest.starts_with('#')
             && rest.len() < text.len()
             && rest.bytes().all(|byte| matches!(byte, b' '..=b'~')))
+}
+
+fn is_all_text(text: &str) -> bool {
+    text.bytes().all(|byte| matches!(byte, b' '..=b'~')) || text.chars().all(is_text)
 }
 
 /// Characters that no YAML parser folds, breaks lines at or refuses.

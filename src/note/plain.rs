@@ -2,6 +2,9 @@
 
 /// The text without ANSI escape sequences, control characters (newline and tab stay) and bidirectional controls.
 pub fn plain(text: &str) -> String {
+    if text.bytes().all(|byte| matches!(byte, b'\n' | b'\t' | b' '..=b'~')) {
+        return text.to_owned();
+    }
     let mut out = String::with_capacity(text.len());
     let mut chars = text.chars().peekable();
     while let Some(char) = chars.next() {
