@@ -4,6 +4,7 @@
 //! The vault is generated from a fixed seed: the same bytes on every machine. Compare rows of one run with each other;
 //! absolute times depend on the machine. Making vaults, and every note's edit, is outside of what is measured.
 
+#[expect(dead_code, reason = "other benchmarks use the rest")]
 mod generate;
 
 use std::process::{Command, Stdio};

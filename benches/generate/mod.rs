@@ -154,12 +154,20 @@ impl Generated {
     }
 
     fn files(&self) -> impl Iterator<Item = PathBuf> + use<> {
-        let is_note = |path: &Path| path.extension().is_some_and(|extension| extension == "md");
-        walkdir::WalkDir::new(self.folder.path())
-            .into_iter()
-            .filter_entry(|entry| entry.file_name() != ".git")
-            .flatten()
-            .map(walkdir::DirEntry::into_path)
-            .filter(move |path| is_note(path))
+        notes_below(self.folder.path())
     }
+}
+
+/// The bytes of every note in a folder.
+pub fn texts_below(folder: &Path) -> impl Iterator<Item = Vec<u8>> + use<> {
+    notes_below(folder).map(|path| std::fs::read(path).unwrap_or_default())
+}
+
+fn notes_below(folder: &Path) -> impl Iterator<Item = PathBuf> + use<> {
+    walkdir::WalkDir::new(folder)
+        .into_iter()
+        .filter_entry(|entry| entry.file_name() != ".git")
+        .flatten()
+        .map(walkdir::DirEntry::into_path)
+        .filter(|path| path.extension().is_some_and(|extension| extension == "md"))
 }
