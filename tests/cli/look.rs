@@ -42,6 +42,7 @@ fn status_why_score_and_dry_run_speak_to_people_and_to_programs() {
         "reason",
         "wait",
         "paused",
+        "unwell",
         "triage",
         "spent",
         "diagnostics",
