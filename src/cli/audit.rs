@@ -95,7 +95,7 @@ fn verify(global: &Global, verified: &Verified) -> Result<Exit, Failure> {
         verified.problems.iter().for_each(output::line);
         let verdict = if verified.is_sound() { "nothing was changed" } else { "the records were changed" };
         output::line(format!(
-            "{} journals, {} heads in commits: {verdict}",
+            "journals: {}, heads in commits: {}; {verdict}",
             verified.runs.len(),
             verified.heads
         ));
