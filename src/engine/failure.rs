@@ -39,9 +39,8 @@ impl Engine {
         error: &EngineError,
     ) -> Result<bool, EngineError> {
         self.complain(feature, error, error.may_pass());
-        let tries = self.failures.get(feature).map_or(0, |failure| failure.tries);
         let (Effect::Publish { run } | Effect::Merge { run }) = effect else { return Ok(false) };
-        if error.may_pass() && tries < MOST_TRIES {
+        if self.failures.get(feature).is_some_and(Failure::is_tried_again) {
             return Ok(false);
         }
         self.failures.remove(feature);

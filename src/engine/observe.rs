@@ -319,8 +319,6 @@ fn view(
     {
         committed.status = agreed_before(feature, history)?.or(committed.status);
     }
-    let age = now.duration_since(scanned.modified).as_secs();
-    let quiet = i64::try_from(config.settings.quiet_seconds).unwrap_or(i64::MAX);
     let run = runs.last();
     let reworked = feature.folder == Some(Status::InProgress) && run.is_some_and(|run| run.pr.is_some());
     let last_author = if feature.properties.approved == Some(true) || reworked {
@@ -330,7 +328,8 @@ fn view(
     };
     Ok(FeatureView {
         committed: before.committed,
-        settling: !before.unchanged && (0..quiet).contains(&age),
+        settling: !before.unchanged
+            && fresh_until(scanned.modified, config.settings.quiet_seconds, now).is_some(),
         held: held(&scanned.path, scanned.modified, circumstances, config, now),
         owed: run.is_some_and(|run| circumstances.owed.contains(&run.id)),
         in_flight: run.and_then(|run| circumstances.in_flight.get(&run.id)).copied(),
@@ -346,7 +345,7 @@ fn view(
     })
 }
 
-/// Why a note is left alone now. A time in the future says nothing: another machine's clock made it.
+/// Why a note is left alone now.
 fn held(
     path: &NotePath,
     modified: Timestamp,
@@ -354,13 +353,19 @@ fn held(
     config: &Config,
     now: Timestamp,
 ) -> Option<Hold> {
-    let pause = i64::try_from(config.settings.write_pause_seconds).unwrap_or(i64::MAX);
-    let age = now.duration_since(modified).as_secs();
-    if circumstances.is_paced && (0..pause).contains(&age) {
-        let until = modified.checked_add(SignedDuration::from_secs(pause)).unwrap_or(Timestamp::MAX);
-        return Some(Hold { until, why: HoldReason::JustWritten });
+    let fresh = fresh_until(modified, config.settings.write_pause_seconds, now);
+    match fresh.filter(|_| circumstances.is_paced) {
+        Some(until) => Some(Hold { until, why: HoldReason::JustWritten }),
+        None => circumstances.held.get(path).cloned(),
     }
-    circumstances.held.get(path).cloned()
+}
+
+/// When a file that was written less than so many seconds ago is that old; `None` for older ones. A time in the future
+/// says nothing: another machine's clock made it.
+pub(super) fn fresh_until(modified: Timestamp, seconds: u64, now: Timestamp) -> Option<Timestamp> {
+    let seconds = i64::try_from(seconds).unwrap_or(i64::MAX);
+    let is_fresh = (0..seconds).contains(&now.duration_since(modified).as_secs());
+    is_fresh.then(|| modified.checked_add(SignedDuration::from_secs(seconds)).unwrap_or(Timestamp::MAX))
 }
 
 /// The plan block's text where it differs from what ado wrote.

@@ -5,14 +5,14 @@
 use std::sync::PoisonError;
 use std::time::SystemTime;
 
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 
 use super::EngineError;
 use super::event_loop::Engine;
-use super::observe::Observation;
+use super::observe::{Observation, fresh_until};
 use super::recover::is_shown;
 use super::transition::{NoteChange, text_after};
-use crate::domain::{Effect, FeatureView, Hold, HoldReason, NotePath, RunId, RunState, Shared};
+use crate::domain::{Effect, FeatureView, Hold, HoldReason, NotePath, RunId, RunState, Shared, is_below};
 use crate::vault::{canvases_and_bookmarks, mended_among};
 
 impl Engine {
@@ -63,14 +63,10 @@ impl Engine {
     /// when it is left alone.
     fn being_typed(&self, look: &Observation) -> Result<Vec<(NotePath, Timestamp)>, EngineError> {
         let now = look.snapshot.now;
-        let quiet = i64::try_from(look.snapshot.config.settings.quiet_seconds).unwrap_or(i64::MAX);
-        let quiet = SignedDuration::from_secs(quiet);
-        let fresh = |modified: Timestamp| {
-            let age = now.duration_since(modified);
-            (!age.is_negative() && age < quiet).then(|| modified.checked_add(quiet).unwrap_or(Timestamp::MAX))
-        };
-        let runs = format!("{}/", look.folders.runs());
-        let notes = look.scan.notes.iter().filter(|note| !note.path.as_str().starts_with(&runs));
+        let quiet = look.snapshot.config.settings.quiet_seconds;
+        let fresh = |modified: Timestamp| fresh_until(modified, quiet, now);
+        let runs = look.folders.runs();
+        let notes = look.scan.notes.iter().filter(|note| !is_below(note.path.as_str(), runs));
         let mut typed: Vec<(NotePath, Timestamp)> =
             notes.filter_map(|note| Some((note.path.clone(), fresh(note.modified)?))).collect();
         for path in canvases_and_bookmarks(&self.vault, &look.scan) {

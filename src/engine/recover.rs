@@ -7,7 +7,7 @@ use super::event_loop::Engine;
 use super::observe::Observation;
 use super::publish::proven_criteria;
 use super::transition::NoteChange;
-use crate::domain::{Event, NotePath, RunState, Status, parse_move};
+use crate::domain::{Event, NotePath, RunState, Status, is_below, parse_move};
 use crate::note::PropertyValue;
 use crate::vault::{Intended, VaultError, VaultLock, finish_move, sweep_kept, sweep_temporaries};
 
@@ -57,7 +57,7 @@ impl Engine {
         look: &Observation,
         commit: &Intended,
     ) -> Result<(), EngineError> {
-        let runs = format!("{}/", look.folders.runs());
+        let runs = look.folders.runs();
         let (mut ours, mut theirs) = (vec![], vec![]);
         for path in &commit.paths {
             let text = match self.vault.read(path) {
@@ -69,7 +69,7 @@ impl Engine {
                 Err(_) => continue,
             };
             let is_new = self.history.committed_text(path)?.is_none();
-            let is_ours = path.as_str().starts_with(&runs) || self.own.contains(path, &text);
+            let is_ours = is_below(path.as_str(), runs) || self.own.contains(path, &text);
             if is_ours || (is_new && commit.to.as_ref() != Some(path)) {
                 ours.push(path.clone());
             } else if is_new {

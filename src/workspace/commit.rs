@@ -47,8 +47,9 @@ impl Workspace {
         index.write(&staged.entries)?;
         let commit = GitId(commit.to_string());
         let mut findings = staged.findings;
-        findings.extend(test_integrity(self, base, &commit)?);
-        findings.extend(hidden_text(self, base, &commit)?);
+        let diff = self.differences(&repository, base, &commit)?;
+        findings.extend(test_integrity(&repository, &diff));
+        findings.extend(hidden_text(&diff)?);
         Ok(ChangeSet {
             files: self.changed_between(base, &commit)?,
             tree: GitId(staged.tree.to_string()),

@@ -3,11 +3,12 @@
 
 use std::sync::LazyLock;
 
+use git2::Diff;
 use regex::Regex;
 
+use super::WorkspaceError;
 use super::diff::escaped;
-use super::{Workspace, WorkspaceError};
-use crate::domain::{Finding, GitId, Severity};
+use crate::domain::{Finding, Severity};
 
 /// Findings of one change that are told.
 const MOST: usize = 20;
@@ -20,17 +21,11 @@ static INSTRUCTION: LazyLock<Regex> = LazyLock::new(|| {
     .expect("the pattern is a literal")
 });
 
-/// Findings of the rules `hidden-text` and `instructions-in-data` in the lines that a change adds.
+/// Findings of the rules `hidden-text` and `instructions-in-data` in the lines that a diff adds.
 ///
 /// # Errors
-/// `NoCommit`.
-pub(super) fn hidden_text(
-    workspace: &Workspace,
-    base: &GitId,
-    head: &GitId,
-) -> Result<Vec<Finding>, WorkspaceError> {
-    let repository = workspace.git()?;
-    let diff = workspace.differences(&repository, base, head)?;
+/// `Git` when a changed file cannot be read.
+pub(super) fn hidden_text(diff: &Diff<'_>) -> Result<Vec<Finding>, WorkspaceError> {
     let mut findings = vec![];
     let mut look = |delta: git2::DiffDelta<'_>, _: Option<git2::DiffHunk<'_>>, line: git2::DiffLine<'_>| {
         if line.origin() == '+' && findings.len() < MOST {

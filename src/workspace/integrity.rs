@@ -3,12 +3,11 @@
 
 use std::collections::BTreeSet;
 
-use git2::{Delta, Repository};
+use git2::{Delta, Diff, Repository};
 
 use super::diff::escaped;
 use super::integrity_rules::{Tests, is_test_path, tests_of};
-use super::{Workspace, WorkspaceError};
-use crate::domain::{Finding, GitId, Severity};
+use crate::domain::{Finding, Severity};
 
 /// Larger files are not looked into.
 const MOST_BYTES: usize = 2 * 1024 * 1024;
@@ -23,17 +22,8 @@ struct Pair {
     after: Tests,
 }
 
-/// Findings of the rule `test-integrity` between two commits. A test that moved to another file is not lost.
-///
-/// # Errors
-/// `NoCommit`.
-pub fn test_integrity(
-    workspace: &Workspace,
-    base: &GitId,
-    head: &GitId,
-) -> Result<Vec<Finding>, WorkspaceError> {
-    let repository = workspace.git()?;
-    let diff = workspace.differences(&repository, base, head)?;
+/// Findings of the rule `test-integrity` in a diff of two commits. A test that moved to another file is not lost.
+pub(super) fn test_integrity(repository: &Repository, diff: &Diff<'_>) -> Vec<Finding> {
     let pairs: Vec<Pair> = diff
         .deltas()
         .map(|delta| {
@@ -44,8 +34,8 @@ pub fn test_integrity(
             let old_path = if delta.status() == Delta::Added { String::new() } else { path(&old) };
             let new_path = if delta.status() == Delta::Deleted { String::new() } else { path(&new) };
             Pair {
-                before: tests_in(&repository, &old_path, old.id()),
-                after: tests_in(&repository, &new_path, new.id()),
+                before: tests_in(repository, &old_path, old.id()),
+                after: tests_in(repository, &new_path, new.id()),
                 old_path,
                 new_path,
             }
@@ -57,7 +47,7 @@ pub fn test_integrity(
         .map(String::as_str)
         .filter(|name| !name.is_empty())
         .collect();
-    Ok(pairs.iter().flat_map(|pair| compare(pair, &everywhere)).collect())
+    pairs.iter().flat_map(|pair| compare(pair, &everywhere)).collect()
 }
 
 fn tests_in(repository: &Repository, path: &str, id: git2::Oid) -> Tests {

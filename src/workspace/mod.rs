@@ -34,7 +34,6 @@ pub use credential::GitCredential;
 pub use error::WorkspaceError;
 pub use facts::{CommitSubject, Excerpt, LanguageShare, RepositoryFacts};
 pub use hook::run_hook;
-pub use integrity::test_integrity;
 pub use merge::Merged;
 pub use push::Pushed;
 pub use remove::Removed;

@@ -46,22 +46,22 @@ fn server(answer: ResponseTemplate) -> (tokio::runtime::Runtime, MockServer) {
     (runtime, server)
 }
 
-/// Works until a step of FR-001 was parked and FR-009 is reviewed.
-fn work_until_parked(world: &World) {
+/// Works until a step of FR-001 ended in this way and FR-009 is reviewed.
+fn work_until(world: &World, is_it: impl Fn(&StepResult) -> bool + Send + Sync + 'static) {
     let stop = CancellationToken::new();
-    let (parked, reviewed) = (Arc::new(Mutex::new(false)), Arc::new(Mutex::new(false)));
+    let (ended, reviewed) = (Arc::new(Mutex::new(false)), Arc::new(Mutex::new(false)));
     let stopping = stop.clone();
     world.react(move |said| {
         match said {
             Said::StepFinished { run, outcome, .. } if run.feature.as_str() == "FR-001" => {
-                *parked.lock().unwrap() |= matches!(outcome.result, StepResult::Parked { .. });
+                *ended.lock().unwrap() |= is_it(&outcome.result);
             }
             Said::Did { feature, what } if feature == "FR-009" => {
                 *reviewed.lock().unwrap() |= what.ends_with("→ review");
             }
             _ => {}
         }
-        let both = *parked.lock().unwrap() && *reviewed.lock().unwrap();
+        let both = *ended.lock().unwrap() && *reviewed.lock().unwrap();
         if both {
             stopping.cancel();
         }
@@ -77,7 +77,7 @@ fn a_used_up_plan_parks_the_run_without_an_attempt_and_every_command_says_until_
         "resets_at": until.as_second()}});
     let (runtime, server) = server(ResponseTemplate::new(429).set_body_json(body));
     let world = with_another_model(&format!("{}/v1/", server.uri()));
-    work_until_parked(&world);
+    work_until(&world, |result| matches!(result, StepResult::Parked { .. }));
     let wait = world.wait("FR-001").unwrap();
     assert_eq!((wait.on.as_str(), wait.needs_human), ("quota", false));
     assert!(wait.why.contains(&format!("parked until {until:.0}")), "{wait:?}");
@@ -148,26 +148,7 @@ fn a_model_that_cannot_be_reached_is_tried_again_later_while_others_go_on() {
     // A port that was free a moment ago and that nobody listens on.
     let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
     let world = with_another_model(&format!("http://127.0.0.1:{port}/v1/"));
-    let stop = CancellationToken::new();
-    let (failed, reviewed) = (Arc::new(Mutex::new(false)), Arc::new(Mutex::new(false)));
-    let stopping = stop.clone();
-    world.react(move |said| {
-        match said {
-            Said::StepFinished { run, outcome, .. } if run.feature.as_str() == "FR-001" => {
-                *failed.lock().unwrap() |= matches!(outcome.result, StepResult::Failed { retry: true, .. });
-            }
-            Said::Did { feature, what } if feature == "FR-009" => {
-                *reviewed.lock().unwrap() |= what.ends_with("→ review");
-            }
-            _ => {}
-        }
-        let both = *failed.lock().unwrap() && *reviewed.lock().unwrap();
-        if both {
-            stopping.cancel();
-        }
-        both
-    });
-    assert_eq!(world.try_work(&stop).unwrap(), Outcome::Stopped);
+    work_until(&world, |result| matches!(result, StepResult::Failed { retry: true, .. }));
     let wait = world.wait("FR-001").unwrap();
     assert_eq!(wait.on, "retry");
     assert!(wait.why.contains("cannot be reached") && wait.why.contains("`base_url`"), "{wait:?}");
