@@ -251,8 +251,8 @@ impl Scanner {
         changes.changed.sort();
         let is_copy = |path: &NotePath| kind_of(path.file_name()) == FileKind::MaybeNumberedCopy;
         // Which note is a copy depends on others.
-        changes.is_large |=
-            !changes.notes.is_empty() && self.last.notes.iter().any(|note| is_copy(&note.path));
+        changes.is_large |= !changes.notes.is_empty()
+            && (!self.last.copies.is_empty() || self.last.notes.iter().any(|note| is_copy(&note.path)));
         changes.is_large |= changes.notes.iter().any(|(path, _)| is_copy(path));
         if changes.is_large {
             self.last = all_of(known);

@@ -221,6 +221,18 @@ fn scans_with_an_index_or_of_some_paths_give_what_a_cold_scan_gives() {
 }
 
 #[test]
+fn a_copy_that_was_set_aside_is_a_note_once_the_note_beside_it_is_gone() {
+    let place = Place::bare();
+    let original = place.write("20_notes/A.md", TEXTS[0]);
+    let copy = place.write("20_notes/A 2.md", TEXTS[0]);
+    let mut scanner = Scanner::new(&place.vault);
+    let notes = |scan: Scan| scan.in_folder("20_notes").map(|note| note.path.clone()).collect::<Vec<_>>();
+    assert_eq!(notes(scanner.scan().unwrap()), [original.clone()]);
+    fs::remove_file(place.file(original.as_str())).unwrap();
+    assert_eq!(notes(scanner.scan_at(&[original]).unwrap()), [copy]);
+}
+
+#[test]
 fn a_new_process_reads_only_what_changed_since_the_last_one() {
     let place = filled();
     settled(&place);
