@@ -8,6 +8,8 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
+use super::as_text::as_text;
+
 /// A text that is not a valid identity of its kind.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("`{text}` is not a valid {kind}: expected {expected}")]
@@ -61,18 +63,7 @@ impl FromStr for FeatureId {
     }
 }
 
-impl TryFrom<String> for FeatureId {
-    type Error = InvalidId;
-    fn try_from(text: String) -> Result<Self, InvalidId> {
-        text.parse()
-    }
-}
-
-impl From<FeatureId> for String {
-    fn from(id: FeatureId) -> Self {
-        id.0
-    }
-}
+as_text!(FeatureId);
 
 impl fmt::Display for FeatureId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -290,18 +281,7 @@ impl FromStr for BranchName {
     }
 }
 
-impl TryFrom<String> for BranchName {
-    type Error = InvalidId;
-    fn try_from(text: String) -> Result<Self, InvalidId> {
-        text.parse()
-    }
-}
-
-impl From<BranchName> for String {
-    fn from(name: BranchName) -> Self {
-        name.0
-    }
-}
+as_text!(BranchName);
 
 impl fmt::Display for BranchName {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

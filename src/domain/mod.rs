@@ -3,6 +3,7 @@
 //! Nothing here does I/O, reads a clock or draws a random number; time and facts arrive as fields.
 
 mod agent;
+mod as_text;
 mod call;
 mod config;
 mod diagnostic;

@@ -9,6 +9,8 @@ use jiff::{SignedDuration, Timestamp, ToSpan};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::as_text::as_text;
+
 /// When a night begins and ends, each night anew.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(try_from = "String", into = "String")]
@@ -70,19 +72,7 @@ fn clock(text: &str) -> Option<Time> {
     Time::new(number(hour)?, number(minute)?, 0, 0).ok()
 }
 
-impl TryFrom<String> for Overnight {
-    type Error = String;
-
-    fn try_from(text: String) -> Result<Self, String> {
-        text.parse()
-    }
-}
-
-impl From<Overnight> for String {
-    fn from(night: Overnight) -> Self {
-        night.to_string()
-    }
-}
+as_text!(Overnight);
 
 impl fmt::Display for Overnight {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -8,6 +8,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::InvalidId;
+use super::as_text::as_text;
 
 /// What the commands of an agent or a gate may do with the worktree and the network.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -40,18 +41,7 @@ impl FromStr for SandboxProfile {
     }
 }
 
-impl TryFrom<String> for SandboxProfile {
-    type Error = InvalidId;
-    fn try_from(text: String) -> Result<Self, InvalidId> {
-        text.parse()
-    }
-}
-
-impl From<SandboxProfile> for String {
-    fn from(profile: SandboxProfile) -> Self {
-        profile.to_string()
-    }
-}
+as_text!(SandboxProfile);
 
 impl fmt::Display for SandboxProfile {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -142,18 +132,7 @@ impl FromStr for HostRule {
     }
 }
 
-impl TryFrom<String> for HostRule {
-    type Error = InvalidId;
-    fn try_from(text: String) -> Result<Self, InvalidId> {
-        text.parse()
-    }
-}
-
-impl From<HostRule> for String {
-    fn from(rule: HostRule) -> Self {
-        rule.to_string()
-    }
-}
+as_text!(HostRule);
 
 impl fmt::Display for HostRule {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

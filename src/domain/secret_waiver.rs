@@ -7,6 +7,7 @@ use globset::{GlobBuilder, GlobMatcher};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::as_text::as_text;
 use super::{ContentHash, InvalidId, secret_rules};
 
 /// Letters of a value's hash that a line names.
@@ -76,19 +77,7 @@ impl FromStr for SecretWaiver {
     }
 }
 
-impl TryFrom<String> for SecretWaiver {
-    type Error = InvalidId;
-
-    fn try_from(text: String) -> Result<Self, InvalidId> {
-        text.parse()
-    }
-}
-
-impl From<SecretWaiver> for String {
-    fn from(waiver: SecretWaiver) -> Self {
-        waiver.to_string()
-    }
-}
+as_text!(SecretWaiver);
 
 impl fmt::Display for SecretWaiver {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
