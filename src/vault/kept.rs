@@ -70,16 +70,14 @@ impl Kept {
     }
 
     /// Takes a file away that is a save of the note made on `base`; what it says is brought into the note when swapped-out
-    /// files are looked into next.
+    /// files are looked into next. A file that somebody else has taken away by then is theirs.
     pub(super) fn take(vault: &Vault, note: &NotePath, file: &Path, base: &str) -> Result<(), VaultError> {
         let temporary = place::beside(&vault.absolute(note)?);
         // `""` was put in its place by nobody.
         let kept = Self::intend(vault, note, &temporary, base, "")?;
-        let taken = change("keep", || fs::rename(file, &kept.file));
-        if taken.is_err() {
-            place::remove(&kept.record)?;
-        }
-        taken.map_err(|source| VaultError::io("keep", file, source))
+        let Err(source) = change("keep", || fs::rename(file, &kept.file)) else { return Ok(()) };
+        place::remove(&kept.record)?;
+        if is_absent(&source) { Ok(()) } else { Err(VaultError::io("keep", file, source)) }
     }
 
     /// The file beside the note: new text before the exchange, the swapped-out file after it.
@@ -430,6 +428,15 @@ fn kept_folder(vault: &Vault) -> Result<PathBuf, VaultError> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_late_save_that_is_gone_before_it_is_taken_leaves_nothing() {
+        let folder = tempfile::tempdir().unwrap();
+        let vault = Vault::at(folder.path()).unwrap();
+        let note = NotePath::new("A.md").unwrap();
+        Kept::take(&vault, &note, &folder.path().join("gone.md"), "text").unwrap();
+        assert_eq!(records(&vault, None).unwrap(), Vec::<PathBuf>::new());
+    }
 
     #[test]
     fn a_swapped_out_file_is_looked_into_once_it_is_quiet_and_dropped_when_it_is_old() {
