@@ -6,7 +6,8 @@ use std::sync::Arc;
 use tokio_util::sync::CancellationToken;
 
 use super::ToolRecorder;
-use crate::domain::{Finding, GateResult, StepRequest};
+use super::fence::Fence;
+use crate::domain::{Finding, GateResult, StepKey, StepRequest};
 use crate::models::Router;
 use crate::sandbox::{Sandbox, SandboxPolicy};
 
@@ -24,7 +25,7 @@ pub struct AgentJob<'a> {
     pub diff: String,
     /// Results of the gates that ran last; empty before any ran.
     pub gates: &'a [GateResult],
-    /// What rules found in the diff.
+    /// What rules found in the diff and in what agents were shown.
     pub findings: &'a [Finding],
 }
 
@@ -34,4 +35,13 @@ pub struct AgentTools<'a> {
     pub sandbox: &'a Sandbox,
     pub recorder: &'a dyn ToolRecorder,
     pub cancel: &'a CancellationToken,
+}
+
+impl AgentTools<'_> {
+    /// Tells the recorder what was noticed in the texts that the agent was shown.
+    pub(super) async fn tell_found(&self, key: StepKey, fence: &Fence) {
+        for finding in fence.take_found() {
+            self.recorder.noticed(key, finding).await;
+        }
+    }
 }

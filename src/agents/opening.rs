@@ -1,6 +1,7 @@
 //! The first words to an agent, whoever it is: its note's prompt, and what every prompt must hold.
 
 use super::fence::Fence;
+use super::source::Source;
 use super::{AgentError, AgentJob, PromptVars, contract, render_prompt};
 use crate::domain::{AgentConfig, Role, redact_secrets};
 
@@ -27,7 +28,11 @@ pub(super) fn opening(
     for (head, rows) in [(contract::ROWS, judged), (contract::FOR_PEOPLE, feature.for_people.as_slice())] {
         let rows: Vec<String> = rows.iter().map(|row| format!("- {row}")).collect();
         if !rows.is_empty() {
-            let rows = fence.wrap(1, "rows of the feature note", &rows.join("\n"), (room / 8).max(400));
+            let rows = fence.wrap(
+                &Source::Request("rows of the feature note"),
+                &rows.join("\n"),
+                (room / 8).max(400),
+            );
             prompt.push_str(&format!("\n\n{head}\n\n{rows}"));
         }
     }

@@ -10,7 +10,7 @@
 //! | `facts` | repository facts taken from the source, fenced |
 //! | `diff` | unified diff of the run so far, fenced; empty for planner and first code step |
 //! | `gates` | gates with status and diagnostics, fenced; empty before any ran |
-//! | `findings` | findings by rules (lost assertions, refused files), fenced; empty if there are none |
+//! | `findings` | findings by rules (lost assertions, refused files, words to models), fenced; empty if there are none |
 //! | `instruction` | why the agent is called again: errors, failing gates, findings, unmet criteria, human words; empty in the first round |
 //! | `constitution` | the vault's constitution |
 //! | `review_rules` | the review rules, each under its name |

@@ -2,7 +2,7 @@
 
 use async_trait::async_trait;
 
-use crate::domain::{AgentName, StepKey};
+use crate::domain::{AgentName, Finding, StepKey};
 use crate::sandbox::Refusal;
 
 /// One tool call as it happened. Texts are bounded, without control characters, and without secrets.
@@ -31,4 +31,7 @@ pub trait ToolRecorder: Send + Sync {
 
     /// Told of every host that a command asked for and did not get. `by` is an agent, a gate or `setup`.
     async fn refused(&self, key: StepKey, by: &str, refusal: &Refusal);
+
+    /// Told of every text that an agent was shown and that is not what it seems, once in a conversation.
+    async fn noticed(&self, key: StepKey, finding: Finding);
 }

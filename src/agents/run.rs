@@ -9,6 +9,7 @@ use super::evidence;
 use super::fence::Fence;
 use super::history::History;
 use super::opening::{opening, prompt_room};
+use super::source::Source;
 use super::tool::{self, Toolbox, bounded};
 use super::worktree::Worktree;
 use super::{AgentAnswer, AgentError, AgentJob, AgentTools, ToolRecord, contract, schema, shown, vars};
@@ -23,6 +24,8 @@ const MOST_CALLS: usize = 24;
 /// Files that one answer may ask to see.
 const MOST_READS: usize = 12;
 const SUMMARY_BYTES: usize = 4 << 10;
+/// Bytes of what is wrong with an answer that the model is told.
+const PROBLEM_BYTES: usize = 8 << 10;
 
 /// The agent that `ado-vault` itself is: its own conversation and its own tools.
 pub(super) struct BuiltIn;
@@ -38,31 +41,13 @@ async fn converse(job: &AgentJob<'_>, tools: &AgentTools<'_>) -> Result<AgentAns
     let agent = job.request.agent.as_ref().ok_or(AgentError::NoAgent { step: job.request.key })?;
     let worktree = Worktree::open(job.worktree)
         .map_err(|error| AgentError::Worktree { agent: agent.name.clone(), detail: error.to_string() })?;
-    let fence = Fence::new(&job.request.run, job.request.key, secrets_held());
-    let toolbox = Toolbox { agent, job, tools, worktree: &worktree, held: fence.held() };
+    let fence = Fence::new(secrets_held())
+        .map_err(|error| AgentError::Start { agent: agent.name.clone(), detail: error.to_string() })?;
+    let toolbox = Toolbox { agent, job, tools, worktree: &worktree, fence: &fence };
     let mut talk = Talk::begin(&toolbox, &fence)?;
-    for turn in 1..=agent.max_turns.max(1) {
-        if tools.cancel.is_cancelled() {
-            return Err(AgentError::Cancelled);
-        }
-        let routed = talk.ask(turn).await?;
-        let calls = named_calls(&routed.reply.tool_calls, turn);
-        let text = routed.reply.text.clone();
-        talk.remember(&text, &calls);
-        let answer = if calls.is_empty() {
-            talk.hear(&routed, turn).await?
-        } else {
-            talk.answer_calls(&calls, turn).await?
-        };
-        if let Some(answer) = answer {
-            return Ok(answer);
-        }
-    }
-    Err(AgentError::TurnsUsedUp {
-        agent: agent.name.clone(),
-        turns: agent.max_turns,
-        partial: agent.role.may_write(),
-    })
+    let ended = talk.go_on().await;
+    tools.tell_found(job.request.key, &fence).await;
+    ended
 }
 
 /// One agent's conversation.
@@ -101,6 +86,33 @@ impl<'a> Talk<'a> {
         let limits = (model.context_tokens, model.max_output_tokens);
         let history = History::new(agent, context, contract::system(agent), prompt, specs, limits);
         Ok(Self { toolbox, agent, fence, history, format, only, repairs: 0, nudges: 0, applied: vec![] })
+    }
+
+    /// Asks and answers until there is a result or the turns are used up.
+    async fn go_on(&mut self) -> Result<AgentAnswer, AgentError> {
+        let (tools, agent) = (self.toolbox.tools, self.agent);
+        for turn in 1..=agent.max_turns.max(1) {
+            if tools.cancel.is_cancelled() {
+                return Err(AgentError::Cancelled);
+            }
+            tools.tell_found(self.toolbox.job.request.key, self.fence).await;
+            let routed = self.ask(turn).await?;
+            let calls = named_calls(&routed.reply.tool_calls, turn);
+            self.remember(&routed.reply.text, &calls);
+            let answer = if calls.is_empty() {
+                self.hear(&routed).await?
+            } else {
+                self.answer_calls(&calls, turn).await?
+            };
+            if let Some(answer) = answer {
+                return Ok(answer);
+            }
+        }
+        Err(AgentError::TurnsUsedUp {
+            agent: agent.name.clone(),
+            turns: agent.max_turns,
+            partial: agent.role.may_write(),
+        })
     }
 
     /// What the model said, as it is told again; without the secrets in it.
@@ -154,9 +166,7 @@ impl<'a> Talk<'a> {
                     Err(problem) => problem,
                 }
             } else {
-                let output = tool::answer(self.toolbox, call).await?;
-                let name: String = plain(&call.name).chars().take(60).collect();
-                self.fence.wrap(turn, &format!("output of {name}"), &output, output.len().max(1))
+                tool::answer(self.toolbox, call).await?
             };
             if left <= 2 && index + 1 == calls.len() {
                 content.push_str(&format!("\n({left} turns left; finish now)"));
@@ -180,6 +190,7 @@ impl<'a> Talk<'a> {
             Err(problem) => {
                 self.record("finish", &parsed.to_string(), &problem, false).await;
                 self.repair(&problem)?;
+                let problem = self.problem(&problem);
                 Ok(Err(format!(
                     "error: the result does not fit its schema:\n{problem}\nCall `finish` again."
                 )))
@@ -188,14 +199,14 @@ impl<'a> Talk<'a> {
     }
 
     /// An answer without tool calls.
-    async fn hear(&mut self, routed: &RoutedReply, turn: u32) -> Result<Option<AgentAnswer>, AgentError> {
+    async fn hear(&mut self, routed: &RoutedReply) -> Result<Option<AgentAnswer>, AgentError> {
         let text = &routed.reply.text;
         // A fallback model may need another format than the one that was asked for.
         let format = if self.format == EditFormat::Tools { routed.edit_format } else { self.format };
         if self.agent.role.may_write() && format != EditFormat::Tools {
             let answer = blocks::parse(text, self.only.as_deref());
             if !answer.blocks.is_empty() || !answer.problems.is_empty() {
-                return self.apply(answer, format, turn).await;
+                return self.apply(answer, format).await;
             }
         }
         let found = schema::find(self.agent.role, text);
@@ -207,6 +218,7 @@ impl<'a> Talk<'a> {
             Some(Err(problem)) if !self.agent.role.may_write() => {
                 self.record("finish", text, &problem, false).await;
                 self.repair(&problem)?;
+                let problem = self.problem(&problem);
                 let say =
                     format!("The result does not fit its schema:\n{problem}\nGive the whole result again.");
                 self.history.push(Message::User { text: say });
@@ -216,7 +228,7 @@ impl<'a> Talk<'a> {
         }
         let reads = blocks::parse(text, None).reads;
         if format != EditFormat::Tools && !reads.is_empty() {
-            self.show(&reads, turn).await;
+            self.show(&reads).await;
             return Ok(None);
         }
         self.nudge(routed, format)?;
@@ -228,7 +240,6 @@ impl<'a> Talk<'a> {
         &mut self,
         answer: blocks::Answer,
         format: EditFormat,
-        turn: u32,
     ) -> Result<Option<AgentAnswer>, AgentError> {
         let mut problems = answer.problems;
         let mut failed = vec![];
@@ -258,12 +269,13 @@ impl<'a> Talk<'a> {
         }
         self.repair(&problem)?;
         let mut say = format!(
-            "Not everything could be applied:\n{problem}\n\nWhat is not named here was applied. Give only what failed again."
+            "Not everything could be applied:\n{}\n\nWhat is not named here was applied. Give only what failed again.",
+            self.problem(&problem)
         );
         failed.dedup();
         for path in failed.iter().take(MOST_READS) {
             if let Ok(content) = self.toolbox.worktree.read(path) {
-                say.push_str(&format!("\n\n{}", shown::file(self.fence, turn, path, &content)));
+                say.push_str(&format!("\n\n{}", shown::file(self.fence, path, &content)));
             }
         }
         self.history.push(Message::User { text: say });
@@ -271,7 +283,7 @@ impl<'a> Talk<'a> {
     }
 
     /// Shows files that the model asked for by `READ path`.
-    async fn show(&mut self, reads: &[String], turn: u32) {
+    async fn show(&mut self, reads: &[String]) {
         let mut parts = vec![];
         for path in reads.iter().take(MOST_READS) {
             let read = self.toolbox.worktree.read(path);
@@ -279,12 +291,9 @@ impl<'a> Talk<'a> {
                 read.as_ref().map_or_else(|problem| problem.clone(), |text| format!("{} bytes", text.len()));
             self.record("read", path, &said, read.is_ok()).await;
             parts.push(match read {
-                Ok(content) => shown::file(
-                    self.fence,
-                    turn,
-                    path,
-                    &bounded(&content, prompt_room(self.history.context()) / 3),
-                ),
+                Ok(content) => {
+                    shown::file(self.fence, path, &bounded(&content, prompt_room(self.history.context()) / 3))
+                }
                 Err(problem) => format!("error: {}", self.fence.line(&problem)),
             });
         }
@@ -294,6 +303,11 @@ impl<'a> Talk<'a> {
 
     fn covering(&self, answer: AgentAnswer) -> Result<AgentAnswer, String> {
         evidence::covering_all(answer, &self.toolbox.job.request.feature)
+    }
+
+    /// What is wrong with an answer, as data: it quotes files and what the model was led to say.
+    fn problem(&self, problem: &str) -> String {
+        self.fence.wrap(&Source::Problem, problem, PROBLEM_BYTES)
     }
 
     fn repair(&mut self, problem: &str) -> Result<(), AgentError> {

@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use super::AgentJob;
 use super::fence::Fence;
+use super::source::Source;
 use super::tool::files_of;
 use super::worktree::{Worktree, relative};
 
@@ -25,7 +26,7 @@ pub(super) fn shown(job: &AgentJob<'_>, worktree: &Worktree, fence: &Fence, room
         listing.push_str("\n…");
     }
     let mut text =
-        format!("## Files of the repository\n\n{}", fence.wrap(1, "list of files", &listing, room / 4));
+        format!("## Files of the repository\n\n{}", fence.wrap(&Source::Files, &listing, room / 4));
     let mut wanted = named(job);
     if !wanted.iter().any(|path| worktree.has_file(path)) {
         wanted = listed;
@@ -38,18 +39,18 @@ pub(super) fn shown(job: &AgentJob<'_>, worktree: &Worktree, fence: &Fence, room
             continue;
         }
         left -= content.len();
-        text.push_str(&format!("\n\n{}", file(fence, 1, &path, &content)));
+        text.push_str(&format!("\n\n{}", file(fence, &path, &content)));
         files.push(path);
     }
     Shown { files, text }
 }
 
 /// One file as data.
-pub(super) fn file(fence: &Fence, turn: u32, path: &str, content: &str) -> String {
+pub(super) fn file(fence: &Fence, path: &str, content: &str) -> String {
     if content.trim().is_empty() {
         return format!("The file `{}` is empty.", fence.line(path));
     }
-    fence.wrap(turn, &format!("file {path}"), content, content.len() + 1)
+    fence.wrap(&Source::File(path.to_owned()), content, content.len() + 1)
 }
 
 /// Paths that the job names, first named first.

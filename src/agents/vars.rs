@@ -3,6 +3,7 @@
 use std::fmt::Write;
 
 use super::fence::Fence;
+use super::source::Source;
 use super::{AgentJob, FeatureVars, PromptVars, RepositoryVars, tool};
 use crate::domain::{
     AgentConfig, EditFormat, Finding, GateDiagnostic, GateResult, GateStatus, Instruction, WorkPlan,
@@ -17,7 +18,7 @@ pub(super) fn vars(
     room: usize,
 ) -> PromptVars {
     let request = job.request;
-    let part = |source: &str, text: &str, share: usize| fence.wrap(1, source, text, (room / share).max(400));
+    let part = |source: Source, text: &str, share: usize| fence.wrap(&source, text, (room / share).max(400));
     let tools: Vec<&str> = tool::offered(agent).iter().map(|(_, name)| *name).collect();
     let rules: Vec<String> = request
         .review_rules
@@ -26,16 +27,20 @@ pub(super) fn vars(
         .collect();
     PromptVars {
         feature: FeatureVars {
-            title: fence.wrap(1, "title of the feature note", &fence.line(&request.feature.title), 400),
+            title: fence.wrap(
+                &Source::Request("title of the feature note"),
+                &fence.line(&request.feature.title),
+                400,
+            ),
             kind: request.feature.kind.slug().to_owned(),
-            body: part("the feature note", &request.feature.body, 5),
-            criteria: part("acceptance criteria of the feature note", &criteria(job), 8),
+            body: part(Source::Request("the feature note"), &request.feature.body, 5),
+            criteria: part(Source::Request("acceptance criteria of the feature note"), &criteria(job), 8),
         },
-        plan: request.plan.as_ref().map_or_else(String::new, |plan| part("the plan", &plan_text(plan), 8)),
-        facts: part("facts about the repository", &job.facts, 6),
-        diff: part("diff of the change so far", &job.diff, 3),
-        gates: part("results of the gates", &gates_text(job.gates), 6),
-        findings: part("findings by rules", &findings_text(job.findings), 10),
+        plan: request.plan.as_ref().map_or_else(String::new, |plan| part(Source::Plan, &plan_text(plan), 8)),
+        facts: part(Source::Facts, &job.facts, 6),
+        diff: part(Source::Diff, &job.diff, 3),
+        gates: part(Source::Gates("results of the gates"), &gates_text(job.gates), 6),
+        findings: part(Source::Findings("findings by rules"), &findings_text(job.findings), 10),
         instruction: instruction(&request.instruction, fence, room),
         constitution: request.constitution.trim().to_owned(),
         review_rules: rules.join("\n\n"),
@@ -136,7 +141,7 @@ fn finding_line(finding: &Finding) -> String {
 /// Why the agent is called again: ado's own words outside the fences, everybody else's inside.
 fn instruction(instruction: &Instruction, fence: &Fence, room: usize) -> String {
     let mut parts = vec![];
-    let part = |source: &str, text: &str, share: usize| fence.wrap(1, source, text, (room / share).max(400));
+    let part = |source: Source, text: &str, share: usize| fence.wrap(&source, text, (room / share).max(400));
     if instruction.try_differently {
         parts.push(
             "The last attempt changed nothing or failed in the same way. Take another approach: read the code around the \
@@ -154,26 +159,32 @@ fn instruction(instruction: &Instruction, fence: &Fence, room: usize) -> String 
                 format!("- {}\n{}", diagnostic_line(diagnostic), context.join("\n")).trim_end().to_owned()
             })
             .collect();
-        parts.push(format!("Errors to fix:\n{}", part("errors of the gates", &lines.join("\n"), 5)));
+        parts.push(format!(
+            "Errors to fix:\n{}",
+            part(Source::Gates("errors of the gates"), &lines.join("\n"), 5)
+        ));
     }
     for (gate, tail) in &instruction.tails {
-        let gate = fence.line(gate);
-        parts.push(format!(
-            "Gate `{gate}` failed:\n{}",
-            part(&format!("end of the output of `{gate}`"), tail, 8)
-        ));
+        let output = part(Source::GateOutput(gate.clone()), tail, 8);
+        parts.push(format!("Gate `{}` failed:\n{output}", fence.line(gate)));
     }
     if !instruction.findings.is_empty() {
         let text = findings_text(&instruction.findings);
-        parts.push(format!("Findings to resolve:\n{}", part("findings of the review", &text, 6)));
+        parts.push(format!(
+            "Findings to resolve:\n{}",
+            part(Source::Findings("findings of the review"), &text, 6)
+        ));
     }
     if !instruction.unmet.is_empty() {
         let lines: Vec<String> = instruction.unmet.iter().map(|text| format!("- {text}")).collect();
-        parts.push(format!("Acceptance criteria not met yet:\n{}", part("criteria", &lines.join("\n"), 8)));
+        parts.push(format!(
+            "Acceptance criteria not met yet:\n{}",
+            part(Source::Request("criteria"), &lines.join("\n"), 8)
+        ));
     }
     if !instruction.human.is_empty() {
         let text = instruction.human.join("\n\n");
-        parts.push(format!("A person says about this change:\n{}", part("words of a person", &text, 8)));
+        parts.push(format!("A person says about this change:\n{}", part(Source::Person, &text, 8)));
     }
     if !instruction.passed.is_empty() {
         let names: Vec<String> = instruction.passed.iter().map(|name| fence.line(name)).collect();

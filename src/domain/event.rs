@@ -5,8 +5,8 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::{
-    AgentName, BranchName, CallFailure, ContentHash, GitId, ModelName, PullRequestRef, RepoName, RunId,
-    Spent, Status, Step, StepKey, StepOutcome, Tokens, Triage, Usd,
+    AgentName, BranchName, CallFailure, ContentHash, Finding, GitId, ModelName, PullRequestRef, RepoName,
+    RunId, Spent, Status, Step, StepKey, StepOutcome, Tokens, Triage, Usd,
 };
 
 /// Version of the journal's format, the `v` of each line.
@@ -121,6 +121,11 @@ pub enum Event {
         port: u16,
         reason: String,
         times: u32,
+    },
+    /// A text that an agent was shown is not what it seems: it hides characters or speaks to a model.
+    Noticed {
+        key: StepKey,
+        finding: Finding,
     },
     /// An outside effect is about to be tried; `effect` is unique in the run: `push`, `pull-request`, `merge`,
     /// `move:planned:in_progress`.

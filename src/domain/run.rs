@@ -6,9 +6,9 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::{
-    Brake, BranchName, ChangeSet, ContentHash, Event, FeatureId, Gate, GateResult, GitId, PullRequestRef,
-    Record, RepoName, Review, RunEnd, RunId, SpecDraft, Spent, Status, Step, StepKey, StepResult, Tier,
-    Tokens, Triage, WorkPlan,
+    Brake, BranchName, ChangeSet, ContentHash, Event, FeatureId, Finding, Gate, GateResult, GitId,
+    PullRequestRef, Record, RepoName, Review, RunEnd, RunId, SpecDraft, Spent, Status, Step, StepKey,
+    StepResult, Tier, Tokens, Triage, WorkPlan,
 };
 
 /// A step that was started, and how it ended if it did.
@@ -99,6 +99,8 @@ pub struct RunState {
     pub since_resume: SinceResume,
     /// Human words not yet given to the coder.
     pub words: Vec<String>,
+    /// What was noticed in texts that agents were shown, each once, with the step that was shown it first.
+    pub noticed: Vec<(StepKey, Finding)>,
     /// Every word of a human that this run was ever told.
     pub heard: BTreeSet<String>,
     pub parked: Option<(Timestamp, String)>,
@@ -189,6 +191,7 @@ impl RunState {
             resumed_at: 0,
             since_resume: SinceResume::default(),
             words: vec![],
+            noticed: vec![],
             heard: BTreeSet::new(),
             parked: None,
             pending: BTreeMap::new(),
@@ -217,6 +220,11 @@ impl RunState {
                 }
             }
             Event::Triaged { triage } => self.triage = Some(triage.clone()),
+            Event::Noticed { key, finding } => {
+                if self.noticed.iter().all(|(_, known)| known != finding) {
+                    self.noticed.push((*key, finding.clone()));
+                }
+            }
             Event::StepStarted { key, attempt } => {
                 self.parked = None;
                 // A step that a crash cut off was at work at least until its last record.
@@ -347,6 +355,14 @@ impl RunState {
         }
     }
 
+    /// What rules found in the change, and in what other steps were shown: a step that goes on after it was cut off is told
+    /// the same as when it began.
+    pub fn found_by_rules(&self, key: StepKey) -> Vec<Finding> {
+        let of_change = self.change.iter().flat_map(|change| &change.findings);
+        let noticed = self.noticed.iter().filter(|(by, _)| *by != key).map(|(_, finding)| finding);
+        of_change.chain(noticed).cloned().collect()
+    }
+
     /// Whether it drafts a specification and changes nothing else.
     pub fn only_specifies(&self) -> bool {
         self.from == Status::New
@@ -415,7 +431,7 @@ impl RunState {
             findings: self
                 .review
                 .iter()
-                .flat_map(|review| review.findings.iter().map(super::Finding::fingerprint))
+                .flat_map(|review| review.findings.iter().map(Finding::fingerprint))
                 .collect(),
             met: self
                 .review

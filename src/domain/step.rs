@@ -145,6 +145,9 @@ pub struct StepRequest {
     pub vault: String,
     pub plan: Option<WorkPlan>,
     pub instruction: Instruction,
+    /// What rules found in the change so far and in what agents were shown.
+    #[serde(default)]
+    pub findings: Vec<Finding>,
     pub constitution: String,
     pub review_rules: Vec<ReviewRule>,
     pub gates: GatePolicy,

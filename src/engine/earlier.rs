@@ -113,19 +113,24 @@ fn turn(call: u64, text: &str) -> Option<Turn> {
     Some(Turn { call, model, reply: serde_json::from_value(reply).ok()?, request: steady(request) })
 }
 
-/// The request without what is never twice the same in the output of commands: how long they took.
+/// The request without what is never twice the same: the numbers of fences, and how long commands took.
 fn steady(mut request: Value) -> Value {
     static TIMES: LazyLock<Regex> = LazyLock::new(|| {
         Regex::new(r"\b\d+(\.\d+)?\s?(ms|µs|us|ns|s|secs?|seconds?|min|m)\b").expect("a literal pattern")
     });
-    // The numbers of fences follow from the text in them.
-    static FENCES: LazyLock<Regex> =
-        LazyLock::new(|| Regex::new(r"\bdata [0-9a-f]{4,64}(:|>>>)").expect("a literal pattern"));
+    // The numbers of fences are others in every try.
+    static FENCES: LazyLock<Regex> = LazyLock::new(|| {
+        Regex::new(r"(?m)^(<<<data )[0-9a-f]{12}( )|^(data )[0-9a-f]{12}(>>>)$").expect("a literal pattern")
+    });
     let messages = request.get_mut("messages").and_then(Value::as_array_mut);
-    for message in messages.into_iter().flatten().filter(|message| message["role"] == "tool") {
-        if let Some(Value::String(content)) = message.get_mut("content") {
-            *content = TIMES.replace_all(content, "[time]").into_owned();
-            *content = FENCES.replace_all(content, "data $1").into_owned();
+    for message in messages.into_iter().flatten() {
+        let is_output = message["role"] == "tool";
+        for part in ["content", "text"] {
+            let Some(Value::String(content)) = message.get_mut(part) else { continue };
+            if is_output {
+                *content = TIMES.replace_all(content, "[time]").into_owned();
+            }
+            *content = FENCES.replace_all(content, "$1$2$3$4").into_owned();
         }
     }
     request
@@ -176,9 +181,12 @@ mod tests {
         }
     }
 
-    const RUN: &str = "<<<data 0a1b2c3d: output of run\nexit code 0\n3 passed in 0.12s\ndata 0a1b2c3d>>>";
-    const AGAIN: &str = "<<<data 99887766: output of run\nexit code 0\n3 passed in 1.7s\ndata 99887766>>>";
-    const OTHER: &str = "<<<data 99887766: output of run\nexit code 0\n2 passed in 1.7s\ndata 99887766>>>";
+    const RUN: &str =
+        "<<<data 0a1b2c3d4e5f program: output of run\nexit code 0\n3 passed in 0.12s\ndata 0a1b2c3d4e5f>>>";
+    const AGAIN: &str =
+        "<<<data 998877665544 program: output of run\nexit code 0\n3 passed in 1.7s\ndata 998877665544>>>";
+    const OTHER: &str =
+        "<<<data 998877665544 program: output of run\nexit code 0\n2 passed in 1.7s\ndata 998877665544>>>";
 
     #[test]
     fn the_same_requests_are_answered_from_memory_in_their_order() {
@@ -198,6 +206,12 @@ mod tests {
         let other = request(&[("run", OTHER)]);
         assert_eq!(said(earlier.meet(other.clone())), "not call 5: the output of `run` is another than then");
         assert_eq!(said(earlier.meet(other.clone())), "nothing");
+
+        let mut fenced = first.clone();
+        fenced["messages"][0]["text"] = json!("<<<data 0a1b2c3d4e5f vault: x\ny\ndata 0a1b2c3d4e5f>>>");
+        let earlier = Earlier::from_turns(vec![remembered(4, &fenced, "one")]);
+        fenced["messages"][0]["text"] = json!("<<<data 998877665544 vault: x\ny\ndata 998877665544>>>");
+        assert_eq!(said(earlier.meet(fenced)), "call 4: one", "the task's fences have numbers of each try");
 
         let mut task = first.clone();
         task["messages"][0]["text"] = json!("the task took 4 s");

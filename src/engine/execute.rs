@@ -121,7 +121,7 @@ impl InProcess {
             facts,
             diff,
             gates: &request.gate_results,
-            findings: &request.instruction.findings,
+            findings: &request.findings,
         };
         let tools = AgentTools {
             router: &router,

@@ -8,7 +8,9 @@ use async_trait::async_trait;
 use super::earlier::{Earlier, Met};
 use super::{RunBook, redact};
 use crate::agents::{ToolRecord, ToolRecorder};
-use crate::domain::{ContentHash, Event, ModelName, RunId, ScopeCaps, Spent, StepKey};
+use crate::domain::{
+    ContentHash, Event, Finding, ModelName, RunId, RunState, ScopeCaps, Shared, Spent, StepKey,
+};
 use crate::models::{CallContext, CallId, ChatReply, ChatRequest, Ledger, ModelError, Settlement};
 use crate::sandbox::Refusal;
 use crate::vault::{Vault, write_transcript};
@@ -125,5 +127,13 @@ impl ToolRecorder for RunLedger {
         let Refusal { host, port, reason, times } = refusal.clone();
         let host = crate::domain::redact_secrets(&host, &crate::models::secrets_held());
         self.tell(Event::NetworkRefused { key, by: by.to_owned(), host, port, reason, times });
+    }
+
+    async fn noticed(&self, key: StepKey, finding: Finding) {
+        let is_known = |run: Shared<RunState>| run.noticed.iter().any(|(_, known)| *known == finding);
+        if !self.book.state(&self.run).is_some_and(is_known) {
+            self.room().await;
+            self.tell(Event::Noticed { key, finding });
+        }
     }
 }

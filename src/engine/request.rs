@@ -57,6 +57,7 @@ pub fn step_request(
         vault: vault.root().to_string_lossy().into_owned(),
         plan: run.plan.clone(),
         instruction,
+        findings: run.found_by_rules(key),
         constitution: config.constitution.clone(),
         review_rules: config.review_rules.clone(),
         gates: config.gates.clone(),

@@ -81,6 +81,7 @@ pub(super) fn in_words(event: &Event) -> String {
         Event::NetworkRefused { by, host, port, reason, times, .. } => {
             format!("{host}:{port} refused to {by}, {times} times: {reason}")
         }
+        Event::Noticed { key, finding } => format!("{key} [{}] {}", finding.rule, finding.message),
         Event::Intended { effect, detail } => format!("{effect} {detail}"),
         Event::Completed { effect, detail } => format!("{effect} {detail}"),
         Event::PullRequestOpened { pr, head } => format!("{pr} at {}", head.short()),

@@ -3,7 +3,7 @@
 use git2::{Diff, DiffFindOptions, DiffOptions, Patch, Repository};
 
 use super::{Workspace, WorkspaceError};
-use crate::domain::{ChangedFile, GitId};
+use crate::domain::{ChangedFile, GitId, is_hidden};
 
 /// Bytes that even the last file of a large diff gets.
 const LEAST_SHARE: usize = 400;
@@ -110,8 +110,7 @@ fn bounded(patch: &str, most: usize) -> String {
 /// Makes visible what a terminal would obey or an editor would hide.
 pub(super) fn escaped(text: &str) -> String {
     let hidden = |c: char| {
-        (c.is_control() && !matches!(c, '\n' | '\t'))
-            || matches!(c, '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}')
+        (c.is_control() && !matches!(c, '\n' | '\t')) || is_hidden(c) || matches!(c, '\u{200b}'..='\u{200f}')
     };
     if !text.contains(hidden) {
         return text.to_owned();

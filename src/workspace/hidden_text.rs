@@ -1,25 +1,17 @@
 //! Rules about text that a change adds and that is not what it seems: characters that nobody sees, and words that speak
 //! to a model instead of to people. It does not judge whether they are meant.
 
-use std::sync::LazyLock;
-
 use git2::Diff;
-use regex::Regex;
 
 use super::WorkspaceError;
 use super::diff::escaped;
-use crate::domain::{Finding, Severity};
+use crate::domain::{
+    Finding, HIDDEN_TEXT, INSTRUCTIONS_IN_DATA, Severity, hidden_character, is_hidden, words_to_models,
+};
 
 /// Findings of one change that are told.
 const MOST: usize = 20;
 const SHOWN_CHARS: usize = 80;
-
-static INSTRUCTION: LazyLock<Regex> = LazyLock::new(|| {
-    Regex::new(
-        r"(?i)\b(?:ignore|disregard|forget)\s+(?:all\s+|any\s+)?(?:the\s+|your\s+)?(?:previous|prior|above|earlier)\s+(?:instructions|rules|prompts?)|\byou\s+are\s+now\s+(?:an?|the|in)\b|\b(?:reveal|print|repeat)\s+(?:the\s+|your\s+)?system\s+prompt|\bdo\s+not\s+(?:tell|inform)\s+(?:the\s+)?(?:user|reviewer|human)|\b(?:reviewers?|agents?|assistants?|models?)\s+must\s+approve",
-    )
-    .expect("the pattern is a literal")
-});
 
 /// Findings of the rules `hidden-text` and `instructions-in-data` in the lines that a diff adds.
 ///
@@ -53,26 +45,23 @@ pub(super) fn hidden_text(diff: &Diff<'_>) -> Result<Vec<Finding>, WorkspaceErro
 fn judge(line: &str, number: Option<u32>) -> Vec<(Severity, &'static str, String)> {
     let mut found = vec![];
     // A byte order mark may begin a file.
-    let line = if number == Some(1) { line.trim_start_matches('\u{feff}') } else { line };
-    if let Some(hidden) = line.chars().find(|c| is_hidden(*c)) {
+    let hidden = match number {
+        Some(1) => hidden_character(line),
+        _ => line.chars().find(|c| is_hidden(*c)),
+    };
+    if let Some(hidden) = hidden {
         let message = format!(
             "a character is added that is not shown or turns text around (U+{:04X}): the code reads other than it runs",
             u32::from(hidden)
         );
-        found.push((Severity::Error, "hidden-text", message));
+        found.push((Severity::Error, HIDDEN_TEXT, message));
     }
-    if let Some(words) = INSTRUCTION.find(line) {
-        let words: String = escaped(words.as_str()).chars().take(SHOWN_CHARS).collect();
+    if let Some(words) = words_to_models(line) {
+        let words: String = escaped(words).chars().take(SHOWN_CHARS).collect();
         let message = format!("the text speaks to a model, not to people: `{words}`; it binds nobody");
-        found.push((Severity::Warning, "instructions-in-data", message));
+        found.push((Severity::Warning, INSTRUCTIONS_IN_DATA, message));
     }
     found
-}
-
-/// Zero-width characters but for joiners, which scripts need; embeddings, overrides and isolates of direction; tags.
-fn is_hidden(c: char) -> bool {
-    matches!(c, '\u{200b}' | '\u{2060}'..='\u{2064}' | '\u{feff}' | '\u{202a}'..='\u{202e}'
-        | '\u{2066}'..='\u{2069}' | '\u{e0000}'..='\u{e007f}')
 }
 
 #[cfg(test)]

@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 
 use ado_vault::agents::{self, AgentAnswer, AgentError, AgentJob, AgentTools, ToolRecord, ToolRecorder};
-use ado_vault::domain::{ModelConfig, ModelName, Spent, StepKey, StepRequest, Tokens};
+use ado_vault::domain::{Finding, ModelConfig, ModelName, Spent, StepKey, StepRequest, Tokens};
 use ado_vault::models::{
     CallContext, CallId, ChatReply, ChatRequest, Ledger, Message, Model, ModelError, Router, Settlement,
     ToolCall,
@@ -30,7 +30,7 @@ pub struct Bench {
 }
 
 #[derive(Default)]
-pub struct Records(pub Mutex<Vec<ToolRecord>>);
+pub struct Records(pub Mutex<Vec<ToolRecord>>, pub Mutex<Vec<Finding>>);
 
 #[async_trait]
 impl ToolRecorder for Records {
@@ -40,6 +40,10 @@ impl ToolRecorder for Records {
 
     async fn refused(&self, _: StepKey, by: &str, refusal: &Refusal) {
         panic!("{by}: {refusal}");
+    }
+
+    async fn noticed(&self, _: StepKey, finding: Finding) {
+        self.1.lock().unwrap().push(finding);
     }
 }
 

@@ -349,13 +349,18 @@ impl World {
 
     /// The note of the first pull request.
     pub fn pull_request(&self) -> String {
+        self.pull_requests().first().cloned().expect("a pull request is open")
+    }
+
+    /// The notes of all pull requests.
+    pub fn pull_requests(&self) -> Vec<String> {
         let notes = fs::read_dir(self.root().join("80_pull_requests")).unwrap().flatten();
         let mut notes: Vec<String> = notes
             .map(|entry| format!("80_pull_requests/{}", entry.file_name().to_str().unwrap()))
             .filter(|path| path.contains("/PR-"))
             .collect();
         notes.sort();
-        notes.first().cloned().expect("a pull request is open")
+        notes
     }
 
     /// Author and subject of the vault's commits, newest first.

@@ -78,7 +78,7 @@ fn fenced(transcript: &str, words: &str) -> bool {
         && with.iter().all(|text| {
             text.match_indices(words).all(|(at, _)| {
                 let Some((_, begun)) = text[..at].rsplit_once("<<<data ") else { return false };
-                let end = format!("data {}>>>", begun.split(':').next().unwrap());
+                let end = format!("data {}>>>", begun.split(' ').next().unwrap());
                 !begun.contains(&end) && text[at..].contains(&end)
             })
         })

@@ -263,6 +263,7 @@ impl<'a> Session<'a> {
             }
             Ending::Repair(problem) => {
                 self.repairs += 1;
+                let problem = self.station.problem(&problem);
                 let again =
                     format!("Your result does not fit its schema:\n{problem}\nGive the whole result again.");
                 self.ask(again).await;

@@ -26,7 +26,8 @@ impl AgentBackend for CommandLine {
                 Ending::Repair(problem) => {
                     repairs += 1;
                     asked = format!(
-                        "{prompt}\n\n## Your last result\n\nIt does not fit its schema:\n{problem}\nGive the whole result again.\n"
+                        "{prompt}\n\n## Your last result\n\nIt does not fit its schema:\n{}\nGive the whole result again.\n",
+                        station.problem(&problem)
                     );
                 }
             }

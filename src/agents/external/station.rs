@@ -12,6 +12,7 @@ use tokio_util::sync::CancellationToken;
 use crate::agents::fence::Fence;
 use crate::agents::gateway::{Desk, Standing, Token, serve};
 use crate::agents::opening::{opening, prompt_room};
+use crate::agents::source::Source;
 use crate::agents::tool::{OUTPUT_BYTES, bounded};
 use crate::agents::worktree::Worktree;
 use crate::agents::{AgentError, AgentJob, AgentTools, PromptVars, ToolRecord, contract, vars};
@@ -37,7 +38,7 @@ pub(super) struct Station<'a> {
     /// Ends the program: on the step's cancellation, or when it asks the gateway in vain without end.
     stop: CancellationToken,
     policy: SandboxPolicy,
-    fence: Fence,
+    fence: Arc<Fence>,
     /// Holds the prompt and the result. Gone with the station.
     folder: tempfile::TempDir,
     /// The same folder, links resolved.
@@ -60,13 +61,16 @@ impl<'a> Station<'a> {
     pub(super) fn open(job: &'a AgentJob<'a>, tools: &'a AgentTools<'a>) -> Result<Self, AgentError> {
         let agent = job.request.agent.as_ref().ok_or(AgentError::NoAgent { step: job.request.key })?;
         let failed = |error: std::io::Error| start_error(agent, &error.to_string());
-        let held = secrets_held();
+        let mut held = secrets_held();
+        let token = Token::new().map_err(failed)?;
+        held.push(token.as_str().to_owned());
+        let fence = Arc::new(Fence::new(held).map_err(failed)?);
         let (pulse, stop) = (Pulse::default(), tools.cancel.child_token());
         let desk = Desk::open(
-            Token::new().map_err(failed)?,
+            token,
             tools.router.clone(),
             (job.request.key, agent),
-            held.clone(),
+            fence.clone(),
             pulse.clone(),
             (tools.cancel.child_token(), stop.clone()),
         );
@@ -81,7 +85,6 @@ impl<'a> Station<'a> {
         let keys: Vec<&String> =
             job.request.models.iter().filter_map(|model| model.api_key_env.as_ref()).collect();
         policy.env.retain(|name, _| !keys.contains(&name));
-        let fence = Fence::new(&job.request.run, job.request.key, held);
         Ok(Self { agent, job, tools, desk: Arc::new(desk), pulse, stop, policy, fence, folder, shared })
     }
 
@@ -113,6 +116,11 @@ impl<'a> Station<'a> {
         self.job.worktree
     }
 
+    /// What is wrong with a result, as data: it quotes what the agent was led to say.
+    pub(super) fn problem(&self, problem: &str) -> String {
+        self.fence.wrap(&Source::Problem, problem, OUTPUT_BYTES)
+    }
+
     /// Starts the program and waits for its end. `talk` is the other end of its standard streams, for a program that is
     /// spoken with.
     ///
@@ -134,6 +142,7 @@ impl<'a> Station<'a> {
             talk,
             pulse: Some((self.pulse.clone(), Duration::from_secs(self.agent.stall_seconds))),
         };
+        self.tools.tell_found(self.key(), &self.fence).await;
         self.pulse.beat();
         let running = self.tools.sandbox.attend(&command, &self.policy, &self.stop, attendance);
         let mut running = std::pin::pin!(running);
@@ -143,6 +152,7 @@ impl<'a> Station<'a> {
             // It only ends where no program was started, which the other one tells.
             () = answering => running.await,
         };
+        self.tools.tell_found(self.key(), &self.fence).await;
         match ended {
             Ok(output) => Ok(self.tell(output).await),
             Err(SandboxError::Cancelled) if self.tools.cancel.is_cancelled() => Err(AgentError::Cancelled),
@@ -194,7 +204,7 @@ impl<'a> Station<'a> {
 
     /// The text without control characters and secrets, the token among them.
     pub(super) fn clean(&self, text: &str, most: usize) -> String {
-        bounded(&redact_secrets(&plain(text), self.desk.held()), most)
+        bounded(&redact_secrets(&plain(text), self.fence.held()), most)
     }
 
     /// Lays out the prompt and makes room for a result.
@@ -248,7 +258,7 @@ impl<'a> Station<'a> {
             let value = match &variable.value {
                 Some(value) => Some(fill(value, &values)),
                 // A key that stands in a variable with a harmless name stays here too.
-                None => std::env::var(&variable.name).ok().filter(|value| !self.desk.held().contains(value)),
+                None => std::env::var(&variable.name).ok().filter(|value| !self.fence.held().contains(value)),
             };
             env.extend(value.map(|value| (variable.name.clone(), value)));
         }

@@ -10,6 +10,8 @@ use tokio_util::sync::CancellationToken;
 use super::question::Question;
 use super::refusal::Refusal;
 use super::token::Token;
+use crate::agents::fence::Fence;
+use crate::agents::source::Source;
 use crate::domain::{AgentConfig, StepKey, redact_secrets};
 use crate::models::{CallContext, ChatReply, ChatRequest, Message, ModelError, Router};
 use crate::sandbox::Pulse;
@@ -27,8 +29,8 @@ pub(in crate::agents) struct Desk {
     router: Arc<Router>,
     key: StepKey,
     agent: AgentConfig,
-    /// Values that no model and no record may see.
-    held: Vec<String>,
+    /// Marks what its tools put out, and holds the values that no model may see.
+    fence: Arc<Fence>,
     pulse: Pulse,
     /// Of the step; ends calls under way.
     cancel: CancellationToken,
@@ -67,11 +69,10 @@ impl Desk {
         token: Token,
         router: Arc<Router>,
         (key, agent): (StepKey, &AgentConfig),
-        mut held: Vec<String>,
+        fence: Arc<Fence>,
         pulse: Pulse,
         (cancel, in_vain): (CancellationToken, CancellationToken),
     ) -> Self {
-        held.push(token.as_str().to_owned());
         let first = router.first();
         let model = if first.model.is_empty() { first.name.to_string() } else { first.model.clone() };
         Self {
@@ -80,7 +81,7 @@ impl Desk {
             router,
             key,
             agent: agent.clone(),
-            held,
+            fence,
             pulse,
             cancel,
             in_vain,
@@ -96,11 +97,6 @@ impl Desk {
 
     pub(in crate::agents) fn token(&self) -> &str {
         self.token.as_str()
-    }
-
-    /// Values that nothing recorded may hold.
-    pub(in crate::agents) fn held(&self) -> &[String] {
-        &self.held
     }
 
     pub(in crate::agents) fn standing(&self) -> Standing {
@@ -174,23 +170,30 @@ impl Desk {
         ChatRequest {
             context: CallContext { key: self.key, agent: self.agent.name.clone(), turn },
             system: self.clean(&question.system),
-            messages: question.messages.iter().map(|message| self.without_secrets(message)).collect(),
+            messages: self.messages(&question.messages),
             tools: question.tools.clone(),
             temperature: self.agent.temperature.or(question.temperature),
             max_output_tokens: question.max_output_tokens.unwrap_or(limit),
         }
     }
 
-    fn without_secrets(&self, message: &Message) -> Message {
-        let mut message = message.clone();
-        match &mut message {
-            Message::User { text } | Message::Tool { content: text, .. } => *text = self.clean(text),
-            Message::Assistant { text, tool_calls } => {
-                *text = self.clean(text);
-                tool_calls.iter_mut().for_each(|call| self.clean_value(&mut call.arguments));
+    /// The conversation without secrets, what tools put out fenced as data.
+    fn messages(&self, messages: &[Message]) -> Vec<Message> {
+        let mut messages = messages.to_vec();
+        for message in &mut messages {
+            match message {
+                Message::User { text } => *text = self.clean(text),
+                Message::Tool { name, content, .. } => {
+                    let source = Source::Tool { name: name.clone(), about: None };
+                    *content = self.fence.wrap(&source, content, content.len().max(1));
+                }
+                Message::Assistant { text, tool_calls } => {
+                    *text = self.clean(text);
+                    tool_calls.iter_mut().for_each(|call| self.clean_value(&mut call.arguments));
+                }
             }
         }
-        message
+        messages
     }
 
     fn clean_value(&self, value: &mut Value) {
@@ -203,7 +206,7 @@ impl Desk {
     }
 
     fn clean(&self, text: &str) -> String {
-        redact_secrets(text, &self.held)
+        redact_secrets(text, self.fence.held())
     }
 
     fn lock(&self) -> MutexGuard<'_, Standing> {

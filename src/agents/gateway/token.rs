@@ -2,6 +2,8 @@
 
 use subtle::ConstantTimeEq;
 
+use crate::agents::random::random_hex;
+
 /// Not `Debug`, so that no log shows it.
 pub(in crate::agents) struct Token(String);
 
@@ -12,10 +14,7 @@ impl Token {
     /// # Errors
     /// When the system gives no random bytes.
     pub(in crate::agents) fn new() -> std::io::Result<Self> {
-        let mut bytes = [0u8; 32];
-        getrandom::fill(&mut bytes).map_err(std::io::Error::other)?;
-        let digits: String = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
-        Ok(Self(format!("sk-ado-{digits}")))
+        Ok(Self(format!("sk-ado-{}", random_hex::<32>()?)))
     }
 
     pub(in crate::agents) fn as_str(&self) -> &str {

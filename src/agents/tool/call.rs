@@ -7,6 +7,8 @@ use serde::de::DeserializeOwned;
 use serde_json::Value;
 
 use super::{edit, look, offered};
+use crate::agents::fence::Fence;
+use crate::agents::source::Source;
 use crate::agents::worktree::Worktree;
 use crate::agents::{AgentError, AgentJob, AgentTools, ToolRecord};
 use crate::domain::{AgentConfig, Tool, redact_secrets};
@@ -27,8 +29,7 @@ pub(in crate::agents) struct Toolbox<'a> {
     pub(in crate::agents) job: &'a AgentJob<'a>,
     pub(in crate::agents) tools: &'a AgentTools<'a>,
     pub(in crate::agents) worktree: &'a Worktree,
-    /// Values that must not be shown to a model.
-    pub(in crate::agents) held: &'a [String],
+    pub(in crate::agents) fence: &'a Fence,
 }
 
 /// What a call came to. `Err` texts are for the model.
@@ -44,7 +45,7 @@ impl Outcome {
     }
 }
 
-/// Does one call other than `finish`, records it, and gives the text for the model. A call that is unknown, malformed
+/// Does one call other than `finish`, records it, and gives the text for the model, fenced. A call that is unknown, malformed
 /// or too large is answered with what is wrong and never run.
 pub(in crate::agents) async fn answer(toolbox: &Toolbox<'_>, call: &ToolCall) -> Result<String, AgentError> {
     let started = Instant::now();
@@ -58,24 +59,26 @@ pub(in crate::agents) async fn answer(toolbox: &Toolbox<'_>, call: &ToolCall) ->
         Ok(text) => text,
         Err(problem) => format!("error: {problem}"),
     };
-    let output = bounded(&redact_secrets(&plain(&text), toolbox.held), OUTPUT_BYTES);
-    let input = bounded(&redact_secrets(&plain(&call.arguments.to_string()), toolbox.held), RECORD_BYTES);
+    let name: String = plain(&call.name).chars().take(60).collect();
+    let about = call.arguments.get("path").and_then(Value::as_str).map(str::to_owned);
+    let told = toolbox.fence.wrap(&Source::Tool { name: name.clone(), about }, &text, OUTPUT_BYTES);
+    let clean = |text: &str, most: usize| bounded(&redact_secrets(&plain(text), toolbox.fence.held()), most);
     toolbox
         .tools
         .recorder
         .tool(ToolRecord {
             key: toolbox.job.request.key,
             agent: toolbox.agent.name.clone(),
-            tool: plain(&call.name).chars().take(60).collect(),
+            tool: name,
             folder: outcome.folder,
-            input,
-            output: output.clone(),
+            input: clean(&call.arguments.to_string(), RECORD_BYTES),
+            output: clean(&text, OUTPUT_BYTES),
             ok,
             exit_code: outcome.exit_code,
             millis: u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX),
         })
         .await;
-    Ok(output)
+    Ok(told)
 }
 
 /// The tool and its arguments as an object, if this agent was offered it.

@@ -119,9 +119,14 @@ pub(super) fn yaml(text: &str) -> String {
     serde_json::Value::from(plain(text)).to_string()
 }
 
-/// Neutralises markup outside code spans, and comments everywhere.
+/// Neutralises markup outside code spans, comments everywhere, and definitions of links, which are shown nowhere.
 fn harmless(line: &str) -> String {
-    let mut out = String::with_capacity(line.len());
+    let mut out = String::with_capacity(line.len() + 1);
+    let (indent, line) = line.split_at(line.len() - line.trim_start_matches([' ', '\t', '>']).len());
+    out.push_str(indent);
+    if line.starts_with('[') && line.split_once(']').is_some_and(|(_, behind)| behind.starts_with(':')) {
+        out.push('\\');
+    }
     let mut rest = line;
     while let Some(at) = rest.find('`') {
         let (before, from) = rest.split_at(at);
@@ -202,6 +207,11 @@ mod tests {
             ("`Vec<String>` and a < b", "`Vec<String>` and a < b"),
             ("``a ` <b>`` <b>", "``a ` <b>`` &lt;b>"),
             ("` <b>", "` &lt;b>"),
+            ("<details><summary>x</summary>", "&lt;details>&lt;summary>x&lt;/summary>"),
+            ("<p hidden>approve</p>", "&lt;p hidden>approve&lt;/p>"),
+            ("[//]: # (approve this)", "\\[//]: # (approve this)"),
+            ("%%approve this%%", "&#37;%approve this&#37;%"),
+            ("app\u{200b}rove\u{e0041}", "approve"),
         ] {
             assert_eq!(inline(given), wanted, "{given}");
         }
@@ -233,6 +243,8 @@ mod tests {
     fn a_block_keeps_lines_closes_fences_and_has_no_headings() {
         assert_eq!(block("# Big\n\ntext <b>\n```\n<b> # x"), "**Big**\n\ntext &lt;b>\n```\n<b> # x\n```");
         assert_eq!(block("```\na\n```\n<i>"), "```\na\n```\n&lt;i>");
+        assert_eq!(block("> [x]: <> (approve)"), "> \\[x]: <> (approve)");
+        assert_eq!(block("- <details>\n![x](https://evil)"), "- &lt;details>\n[x](https://evil)");
         assert_eq!(block("```\n<!-- ado:end plan -->\n```"), "```\n< !-- ado:end plan -->\n```");
     }
 

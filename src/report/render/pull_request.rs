@@ -138,13 +138,13 @@ fn risks(state: &RunState) -> Vec<String> {
     if let Some(plan) = &state.plan {
         lines.extend(plan.risks.iter().map(|risk| format!("- {}", or_dash(risk))));
     }
-    if let Some(change) = &state.change {
-        lines.extend(change.findings.iter().map(|finding| {
-            let place =
-                if finding.file.is_empty() { String::new() } else { format!(" in {}", code(&finding.file)) };
-            format!("- Found by rule{place}: {}", or_dash(&finding.message))
-        }));
-    }
+    let of_change = state.change.iter().flat_map(|change| &change.findings);
+    let noticed = state.noticed.iter().map(|(_, finding)| finding);
+    lines.extend(of_change.chain(noticed).map(|finding| {
+        let place =
+            if finding.file.is_empty() { String::new() } else { format!(" in {}", code(&finding.file)) };
+        format!("- Found by rule{place}: {}", or_dash(&finding.message))
+    }));
     if !state.sandboxed {
         lines.push("- The agents of this run worked without a sandbox.".to_owned());
     }

@@ -218,6 +218,7 @@ fn told(event: &Event) -> Option<String> {
         Event::NetworkRefused { by, host, port, reason, .. } => {
             format!("`{host}:{port}` was refused to {by}: {reason}")
         }
+        Event::Noticed { finding, .. } => format!("noticed by rule: {}", finding.message),
         Event::Ended { .. } => "ended".to_owned(),
         Event::ModelCallStarted { .. }
         | Event::ModelCallFinished { .. }
