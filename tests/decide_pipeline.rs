@@ -130,6 +130,29 @@ fn sensitive_paths_wait_for_a_human_before_anything_is_published() {
 }
 
 #[test]
+fn gates_before_the_pull_request_wait_for_a_tick_also_where_reviews_at_the_forge_approve() {
+    let mut world = World::new();
+    world.snapshot.config.settings.approval_authority = ApprovalAuthority::Forge;
+    world.snapshot.config.approvals.approve_pull_request = true;
+    let workflow = || change("code-1", &[".github/workflows/ci.yml"], vec![]);
+    world.script(Step::Code, 1, workflow());
+    world.script(Step::Test, 1, workflow());
+    for gate in ["paths", "pr"] {
+        world.settle();
+        assert_eq!(world.wait().on, format!("approval: {gate}"));
+        assert!(world.wait().unblock.starts_with("tick `approved` in the note"), "{}", world.wait().unblock);
+        assert!(
+            !world.told.contains(&"publish".to_owned()),
+            "nothing that could be reviewed is at the forge"
+        );
+        world.view().feature.properties.approved = Some(true);
+    }
+    world.settle();
+    assert_eq!(world.wait().on, "approval: merge");
+    assert!(world.wait().unblock.contains("has no reviews"), "{}", world.wait().unblock);
+}
+
+#[test]
 fn a_project_without_gates_goes_on_to_the_review_and_says_so() {
     let mut world = World::new();
     world.script(Step::Gates, 1, StepResult::Gated { gates: vec![] });

@@ -91,6 +91,7 @@ pub struct RunState {
     pub open_calls: BTreeMap<u64, Spent>,
     pub next_call: u64,
     pub asked: Option<Asked>,
+    /// Approvals that still hold: what they were given for is there as it was.
     pub approved: Vec<(Gate, ContentHash, Option<GitId>)>,
     pub brake: Option<(Brake, String)>,
     /// Seq of the last resume; brakes look only at what came after it.
@@ -288,6 +289,9 @@ impl RunState {
                 }
             }
             Event::PullRequestOpened { pr, head } => {
+                if self.pr_head.as_ref() != Some(head) {
+                    self.forget_approvals(&[Gate::Merge]);
+                }
                 self.pr = Some(pr.clone());
                 self.pr_head = Some(head.clone());
             }
@@ -301,7 +305,10 @@ impl RunState {
                 self.approved.push((*gate, plan.clone(), base.clone()));
                 self.asked = None;
             }
-            Event::PlanEdited { plan_text } => self.plan_text = Some(plan_text.clone()),
+            Event::PlanEdited { plan_text } => {
+                self.forget_approvals(&[Gate::Plan]);
+                self.plan_text = Some(plan_text.clone());
+            }
             Event::Braked { brake, detail } => self.brake = Some((*brake, detail.clone())),
             Event::Resumed { words, .. } => {
                 self.brake = None;
@@ -330,12 +337,16 @@ impl RunState {
         match result {
             StepResult::Specified { draft } => self.draft = Some(draft.clone()),
             StepResult::Planned { plan, base } => {
+                self.forget_approvals(&[Gate::Plan]);
                 self.plan = Some(plan.clone());
                 self.plan_text = None;
                 self.base.get_or_insert_with(|| base.clone());
             }
             StepResult::Changed { change } => {
                 self.base.get_or_insert_with(|| change.base.clone());
+                if self.change.as_ref().is_none_or(|before| before.tree != change.tree) {
+                    self.forget_approvals(&[Gate::Paths, Gate::Pr]);
+                }
                 self.change = Some(change.clone());
                 self.changes.push((key, change.clone()));
                 if key.step == Step::Code {
@@ -353,6 +364,12 @@ impl RunState {
             StepResult::Parked { until, reason } => self.parked = Some((*until, reason.clone())),
             StepResult::OutOfBudget { .. } | StepResult::Failed { .. } | StepResult::Cancelled => {}
         }
+    }
+
+    /// What these gates were passed with is not there any more. Should it come back, it is asked for again: an approval is
+    /// used once.
+    fn forget_approvals(&mut self, gates: &[Gate]) {
+        self.approved.retain(|(gate, ..)| !gates.contains(gate));
     }
 
     /// What rules found in the change, and in what other steps were shown: a step that goes on after it was cut off is told
@@ -374,9 +391,12 @@ impl RunState {
         self.triage.as_ref().map_or(unscored, |triage| triage.tier)
     }
 
-    /// Spent plus everything reserved and not settled: what a cap is held against.
+    /// Spent plus everything reserved and not settled, and the time of a step that has not ended up to the last record:
+    /// what a cap is held against.
     pub fn committed_spend(&self) -> Spent {
-        self.spent + self.open_calls.values().copied().sum()
+        let open = self.tries.last().filter(|step| step.ended.is_none());
+        let working = open.map(|step| Spent::of_time(step.started, self.last)).unwrap_or_default();
+        self.spent + self.open_calls.values().copied().sum() + working
     }
 
     /// The tries of this step that were cut off and that its next try goes on from, oldest first.
@@ -473,5 +493,60 @@ mod tests {
         assert_eq!((old.status, old.only_specifies(), old.tier()), (Status::Planned, false, Tier::Complex));
         let draft = started(r#","from":"new""#);
         assert_eq!((draft.status, draft.only_specifies(), draft.tier()), (Status::New, true, Tier::Simple));
+    }
+
+    /// Which of the events after it, one after the other, leave the gate approved for what was approved after those before.
+    fn stays(gate: &str, before: &[serde_json::Value], after: &[serde_json::Value]) -> Vec<bool> {
+        use serde_json::json;
+        let started = json!({"type": "started", "run": {"feature": "FR-001", "number": 1}, "repo": "app",
+            "branch": "agent/ado/feature/FR-001", "target_branch": "main", "request": "00", "reason": "",
+            "version": "0.1.0", "sandboxed": true});
+        let approved = json!({"type": "approved", "gate": gate, "plan": "aa", "base": "b", "by": "Ann"});
+        let gate: Gate = serde_json::from_value(gate.into()).unwrap();
+        let hash: ContentHash = serde_json::from_value("aa".into()).unwrap();
+        let record = |event: &serde_json::Value| -> Record {
+            let line = json!({"v": 1, "seq": 1, "at": "2026-11-21T08:00:00Z", "event": event});
+            serde_json::from_value(line).unwrap()
+        };
+        let mut state = RunState::fold(&[record(&started)]).unwrap();
+        before.iter().chain([&approved]).for_each(|event| state.apply(&record(event)));
+        assert!(state.is_approved(gate, &hash));
+        let mut after_each = |event| {
+            state.apply(&record(event));
+            state.is_approved(gate, &hash)
+        };
+        after.iter().map(&mut after_each).collect()
+    }
+
+    #[test]
+    fn what_was_approved_must_be_approved_again_when_it_comes_back() {
+        use serde_json::json;
+        let finished = |step: &str, result: serde_json::Value| {
+            let key = json!({"step": step, "round": 1});
+            let mut outcome = json!({"agent": null, "millis": 1});
+            outcome.as_object_mut().unwrap().extend(result.as_object().unwrap().clone());
+            json!({"type": "step_finished", "key": key, "attempt": 1, "outcome": outcome})
+        };
+        let changed = |tree: &str| {
+            let change = json!({"commit": "c", "tree": tree, "base": "b", "files": [], "summary": ""});
+            finished("code", json!({"result": "changed", "change": change}))
+        };
+        for gate in ["paths", "pr"] {
+            let after = stays(gate, &[changed("1")], &["1", "2", "1"].map(changed));
+            assert_eq!(after, [true, false, false], "{gate}");
+        }
+        let planned = || {
+            let plan = json!({"summary": "p", "files": [], "steps": []});
+            finished("plan", json!({"result": "planned", "plan": plan, "base": "b"}))
+        };
+        let edited = json!({"type": "plan_edited", "plan_text": "x"});
+        assert_eq!(stays("plan", &[planned()], &[changed("1"), planned()]), [true, false]);
+        assert_eq!(stays("plan", &[planned()], &[edited]), [false]);
+        let opened = |head: &str| {
+            let pr = json!({"forge": "local", "key": "PR-0001", "link": "x"});
+            json!({"type": "pull_request_opened", "pr": pr, "head": head})
+        };
+        let after = stays("merge", &[changed("1"), opened("h")], &["h", "i", "h"].map(opened));
+        assert_eq!(after, [true, false, false]);
     }
 }
