@@ -7,13 +7,14 @@
 use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use jiff::Timestamp;
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
-use jiff::{SignedDuration, Timestamp};
 
+use super::days::Days;
 use super::{EngineError, Listener, Said, redact};
 use crate::domain::{
-    AgentName, CallEnd, Diagnostic, Event, FeatureId, ModelName, NotePath, Record, RunId, RunState,
+    AgentName, CallEnd, Caps, Diagnostic, Event, FeatureId, ModelName, NotePath, Record, RunId, RunState,
     ScopeCaps, ScopeSpent, Shared, Spent, StepKey,
 };
 use crate::models::ModelError;
@@ -183,14 +184,85 @@ impl RunBook {
         }
     }
 
-    /// What all runs spent on a day (UTC), open reservations included.
+    /// What all runs spent on a day (UTC), open reservations and what steps at work may take included.
     pub fn spent_on(&self, day: Date) -> Spent {
-        self.lock().values().map(|open| open.days.spent_on(day)).sum()
+        self.lock().values().map(|open| open.days.spent_on(day) + open.days.granted_on(day)).sum()
     }
 
-    /// What all runs spent from a moment of the last day on, open reservations included.
+    /// What all runs spent from a moment of the last day on, open reservations and what steps at work may take included.
     pub fn spent_since(&self, begin: Timestamp) -> Spent {
-        self.lock().values().map(|open| open.days.spent_since(begin)).sum()
+        self.lock().values().map(|open| open.days.spent_since(begin) + open.days.granted_since(begin)).sum()
+    }
+
+    /// Begins a step of at most `seconds`: holds its session and its time against the caps, which runs side by side share,
+    /// and writes its beginning. Gives the seconds that it may take, or the cap that leaves nothing for it; the next look
+    /// then sees why.
+    ///
+    /// # Errors
+    /// When the journal cannot be written.
+    pub fn begin_step(
+        &self,
+        run: &RunId,
+        key: StepKey,
+        attempt: u32,
+        (caps, seconds): (&ScopeCaps, u64),
+    ) -> Result<Result<u64, String>, EngineError> {
+        let mut runs = self.lock();
+        let now = (self.clock)();
+        let caps = caps.at(now);
+        let mut spent = Self::spent_in_scopes(&runs, run, &caps, now);
+        if key.step.role().is_some() {
+            let of_sessions = |caps: Caps| Caps { sessions: caps.sessions, ..Caps::default() };
+            let over = caps.against(spent).into_iter().find_map(|(scope, caps, spent)| {
+                Some(format!("{scope}: {}", of_sessions(caps).exceeded_by(spent, Spent::of_session())?))
+            });
+            if let Some(over) = over {
+                return Ok(Err(over));
+            }
+        }
+        let night = caps.overnight.and_then(|hours| hours.holding(now));
+        for open in runs.values() {
+            spent.day += open.days.granted_on(date_of(now));
+            spent.night += night.map(|(begin, _)| open.days.granted_since(begin)).unwrap_or_default();
+            if open.state.id.feature == run.feature {
+                spent.feature += open.days.granted_since(Timestamp::MIN);
+            }
+        }
+        // A run's own minutes are forgiven when a person lets it go on; who asks here has counted them.
+        let shared = caps.against(spent).into_iter().filter(|(scope, ..)| *scope != "run");
+        let left = shared.filter_map(|(scope, caps, spent)| {
+            Some((caps.minutes?.saturating_mul(60).saturating_sub(spent.seconds), scope))
+        });
+        let granted = match left.min_by_key(|(left, _)| *left) {
+            Some((0, scope)) if key.step.role().is_some() => {
+                return Ok(Err(format!("{scope}: its minutes are worked, or held by steps at work")));
+            }
+            Some((left, _)) => left.clamp(1, seconds.max(1)),
+            None => seconds,
+        };
+        let open = runs.get_mut(run).ok_or_else(|| EngineError::NoSuchRun(run.to_string()))?;
+        self.append_to(run, open, Event::StepStarted { key, attempt })?;
+        open.days.grant(granted);
+        Ok(Ok(granted))
+    }
+
+    /// What counts against each scope of a run at this moment, but for the time of steps at work.
+    fn spent_in_scopes(
+        runs: &BTreeMap<RunId, OpenRun>,
+        run: &RunId,
+        caps: &ScopeCaps,
+        now: Timestamp,
+    ) -> ScopeSpent {
+        let night = caps.overnight.and_then(|hours| hours.holding(now));
+        let of_feature = runs.values().filter(|open| open.state.id.feature == run.feature);
+        ScopeSpent {
+            run: runs.get(run).map(|open| open.state.committed_spend()).unwrap_or_default(),
+            feature: of_feature.map(|open| open.state.committed_spend()).sum(),
+            day: runs.values().map(|open| open.days.spent_on(date_of(now))).sum(),
+            night: night
+                .map(|(begin, _)| runs.values().map(|open| open.days.spent_since(begin)).sum())
+                .unwrap_or_default(),
+        }
     }
 
     /// How the last calls of each model ended.
@@ -214,20 +286,10 @@ impl RunBook {
         let mut runs = self.lock();
         let now = (self.clock)();
         let caps = caps.at(now);
-        let night = caps.overnight.and_then(|hours| hours.holding(now));
-        let of_feature = runs.values().filter(|open| open.state.id.feature == run.feature);
-        let mut spent = ScopeSpent {
-            run: Spent::default(),
-            feature: of_feature.map(|open| open.state.committed_spend()).sum(),
-            day: runs.values().map(|open| open.days.spent_on(date_of(now))).sum(),
-            night: night
-                .map(|(begin, _)| runs.values().map(|open| open.days.spent_since(begin)).sum())
-                .unwrap_or_default(),
-        };
+        let spent = Self::spent_in_scopes(&runs, run, &caps, now);
         let open = runs
             .get_mut(run)
             .ok_or_else(|| ModelError::Ledger { detail: format!("run `{run}` is not in the journals") })?;
-        spent.run = open.state.committed_spend();
         if let Some((scope, over)) = caps.exceeded_by(spent, most) {
             return Err(ModelError::OutOfBudget { detail: format!("{scope}: {over}") });
         }
@@ -296,71 +358,6 @@ fn remember(ends: &mut BTreeMap<ModelName, Vec<CallEnd>>, end: CallEnd) {
     of_model.insert(at, end);
     if of_model.len() > MOST_ENDS {
         of_model.remove(0);
-    }
-}
-
-/// What a run spent by day (UTC), and in the last hours one by one. A call counts at the moment that it was reserved, also
-/// when it ends on another day: it was held against that day's cap. A session and a step's time count when it began.
-#[derive(Debug, Default)]
-struct Days {
-    settled: BTreeMap<Date, Spent>,
-    /// Within [`KEPT`], by time.
-    recent: Vec<(Timestamp, Spent)>,
-    open: BTreeMap<u64, (Timestamp, Spent)>,
-    /// When the step at work began, and the last record.
-    step: Option<Timestamp>,
-    last: Timestamp,
-}
-
-/// How long spending is kept one by one: a night is shorter.
-const KEPT: SignedDuration = SignedDuration::from_hours(25);
-
-impl Days {
-    fn apply(&mut self, record: &Record) {
-        let last = std::mem::replace(&mut self.last, record.at);
-        match &record.event {
-            Event::ModelCallStarted { call, reserved, .. } => {
-                self.open.insert(*call, (record.at, *reserved));
-            }
-            Event::ModelCallFinished { call, tokens, cost, .. } => {
-                let at = self.open.remove(call).map_or(record.at, |(at, _)| at);
-                self.spend(at, Spent::of_call(*cost, tokens.total()));
-            }
-            Event::StepStarted { key, .. } => {
-                if let Some(begun) = self.step.replace(record.at) {
-                    self.spend(begun, Spent::of_time(begun, last));
-                }
-                if key.step.role().is_some() {
-                    self.spend(record.at, Spent::of_session());
-                }
-            }
-            Event::StepFinished { .. } => {
-                if let Some(begun) = self.step.take() {
-                    self.spend(begun, Spent::of_time(begun, record.at));
-                }
-            }
-            _ => {}
-        }
-    }
-
-    fn spend(&mut self, at: Timestamp, spent: Spent) {
-        *self.settled.entry(date_of(at)).or_default() += spent;
-        self.recent.push((at, spent));
-    }
-
-    fn forget(&mut self, now: Timestamp) {
-        let begin = now.checked_sub(KEPT).unwrap_or(Timestamp::MIN);
-        self.recent.retain(|(at, _)| *at >= begin);
-    }
-
-    fn spent_on(&self, day: Date) -> Spent {
-        let reserved = self.open.values().filter(|(at, _)| date_of(*at) == day).map(|(_, most)| *most).sum();
-        self.settled.get(&day).copied().unwrap_or_default() + reserved
-    }
-
-    fn spent_since(&self, begin: Timestamp) -> Spent {
-        let all = self.recent.iter().chain(self.open.values());
-        all.filter(|(at, _)| *at >= begin).map(|(_, spent)| *spent).sum()
     }
 }
 

@@ -11,7 +11,9 @@ use super::ledger::RunLedger;
 use super::observe::Observation;
 use super::{EngineError, Said, StepServices, request};
 use crate::decide;
-use crate::domain::{Diagnostic, Event, FeatureView, Instruction, RunId, StepKey, StepOutcome, StepResult};
+use crate::domain::{
+    Diagnostic, FeatureView, Instruction, RunId, StepKey, StepOutcome, StepRequest, StepResult,
+};
 
 /// Time that steps get to stop by themselves at a signal.
 const STOP_GRACE: Duration = Duration::from_secs(4);
@@ -45,13 +47,22 @@ impl Engine {
         let request =
             request::step_request(&self.vault, &look.snapshot, view, &state, key, attempt, instruction);
         let earlier = Earlier::of(&self.vault, &state, &self.book.records(run)?, key);
-        self.book.append(run, Event::StepStarted { key, attempt })?;
+        let caps = decide::caps_for(config, view, &state);
+        let seconds = decide::step_seconds(&look.snapshot, view, &state);
+        let granted = match self.book.begin_step(run, key, attempt, (&caps, seconds))? {
+            Ok(granted) => granted,
+            Err(over) => {
+                // Another run took it since the look; the next one sees that and waits.
+                tracing::info!(%run, %key, %over, "the step is not begun");
+                return Ok(());
+            }
+        };
         self.say(&Said::StepStarted { run: run.clone(), key, attempt });
         let cancel = CancellationToken::new();
         self.in_flight.insert(run.clone(), Flight { key, cancel: cancel.clone() });
         let done = self.done_sender.clone();
         let request = match request {
-            Ok(request) => request,
+            Ok(request) => StepRequest { timeout_seconds: granted, ..request },
             Err(problem) => {
                 let outcome = cannot_begin(&problem);
                 // The receiver lives in this engine, so sending cannot fail.
@@ -63,7 +74,7 @@ impl Engine {
             book: self.book.clone(),
             vault: self.vault.clone(),
             run: run.clone(),
-            caps: decide::caps_for(config, view, &state),
+            caps,
             earlier,
         });
         let services = StepServices { ledger: ledger.clone(), recorder: ledger.clone(), cancel };

@@ -7,6 +7,7 @@ mod boxes;
 mod claim;
 mod committed;
 mod config;
+mod days;
 mod earlier;
 mod error;
 mod event_loop;

@@ -1,5 +1,5 @@
 //! No order of calls, crashes, restarts, moves, parallel runs and changes of day and night spends more than a cap allows:
-//! the journals are real files, the provider's bill is kept apart from them.
+//! the journals are real files; the provider's bill, and what steps began and worked, are kept apart from them.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
@@ -17,6 +17,10 @@ const RUNS: [&str; 4] = ["FR-001/1", "FR-001/2", "FR-002/1", "FR-003/1"];
 enum Step {
     /// A call that may cost `most` and costs `share` percent of it.
     Call { run: usize, most: u64, share: u64 },
+    /// A step with an agent begins, and would like so many seconds.
+    Begin { run: usize, seconds: u64 },
+    /// The step at work ends before its time.
+    End { run: usize },
     /// The oldest open call of a run ends.
     Settle { run: usize },
     /// The process dies, the last line of a journal torn or not, and another begins.
@@ -30,24 +34,34 @@ enum Step {
 fn steps() -> impl Strategy<Value = Vec<Step>> {
     let step = prop_oneof![
         6 => (0..RUNS.len(), 1..40_u64, 0..=100_u64).prop_map(|(run, most, share)| Step::Call { run, most, share }),
+        4 => (0..RUNS.len(), 1..7200_u64).prop_map(|(run, seconds)| Step::Begin { run, seconds }),
+        2 => (0..RUNS.len()).prop_map(|run| Step::End { run }),
         4 => (0..RUNS.len()).prop_map(|run| Step::Settle { run }),
         1 => prop::option::of(0..RUNS.len()).prop_map(|torn| Step::Crash { torn }),
         1 => (0..RUNS.len()).prop_map(|run| Step::Move { run }),
         2 => (1..900_i64).prop_map(|minutes| Step::Wait { minutes }),
     ];
-    proptest::collection::vec(step, 1..40)
+    proptest::collection::vec(step, 1..60)
 }
 
 fn caps() -> impl Strategy<Value = ScopeCaps> {
     let one = || {
-        (prop::option::of(20..150_u64), prop::option::of(20..150_u64), prop::option::of(1..8_u64)).prop_map(
-            |(usd, tokens, calls)| Caps { usd: usd.map(Usd::from_micros), tokens, calls, ..Caps::default() },
+        let (amount, few) = (|| prop::option::of(20..150_u64), || prop::option::of(1..8_u64));
+        (amount(), amount(), few(), few(), prop::option::of(0..200_u64)).prop_map(
+            |(usd, tokens, calls, sessions, minutes)| Caps {
+                usd: usd.map(Usd::from_micros),
+                tokens,
+                calls,
+                sessions,
+                minutes,
+            },
         )
     };
     let overnight =
         prop::option::of(prop::sample::select(vec!["22:00-06:00", "20:30-04:00 +02:00", "01:00-05:00"]));
     (one(), one(), one(), one(), overnight).prop_map(|(run, feature, day, night, overnight)| ScopeCaps {
-        run,
+        // The minutes of a run are no shared cap: its steps are given what is left of them.
+        run: Caps { minutes: None, ..run },
         feature,
         day,
         night,
@@ -65,6 +79,9 @@ struct Office {
     bill: Vec<(usize, Timestamp, Spent)>,
     /// Calls without an end in the journal.
     open: Vec<(usize, u64, Spent)>,
+    /// Steps at work: run, number, when they began, and by when their time is over.
+    at_work: Vec<(usize, u32, Timestamp, Timestamp)>,
+    begun: u32,
 }
 
 fn run_id(run: usize) -> RunId {
@@ -108,7 +125,16 @@ impl Office {
         init(dir.path()).unwrap();
         let vault = Vault::open(dir.path()).unwrap();
         let now = Arc::default();
-        Self { book: begin(&vault, &now), vault, now, bill: vec![], open: vec![], _dir: dir }
+        Self {
+            book: begin(&vault, &now),
+            vault,
+            now,
+            bill: vec![],
+            open: vec![],
+            at_work: vec![],
+            begun: 0,
+            _dir: dir,
+        }
     }
 
     fn perform(&mut self, step: &Step, caps: &ScopeCaps) {
@@ -121,6 +147,28 @@ impl Office {
                     self.bill.push((run, self.now(), real));
                     self.open.push((run, call, real));
                 }
+            }
+            Step::Begin { run, seconds } => {
+                if self.at_work.iter().any(|(of, ..)| *of == run) {
+                    return;
+                }
+                self.begun += 1;
+                let key = StepKey::new(ado_vault::domain::Step::Code, self.begun);
+                let began = self.book.begin_step(&run_id(run), key, 1, (caps, seconds)).unwrap();
+                if let Ok(granted) = began {
+                    assert!((1..=seconds).contains(&granted), "{granted} of {seconds}");
+                    let over = self.now().checked_add(SignedDuration::from_secs(granted as i64)).unwrap();
+                    self.bill.push((run, self.now(), Spent::of_session()));
+                    self.at_work.push((run, self.begun, self.now(), over));
+                }
+            }
+            Step::End { run } => {
+                let Some(at) = self.at_work.iter().position(|(of, ..)| *of == run) else { return };
+                let (_, number, began, _) = self.at_work.remove(at);
+                self.bill.push((run, began, Spent::of_time(began, self.now())));
+                let key = StepKey::new(ado_vault::domain::Step::Code, number);
+                let outcome = StepOutcome { result: StepResult::Cancelled, agent: None, millis: 1 };
+                self.book.append(&run_id(run), Event::StepFinished { key, attempt: 1, outcome }).unwrap();
             }
             Step::Settle { run } => {
                 let Some(at) = self.open.iter().position(|(of, ..)| *of == run) else { return };
@@ -139,8 +187,10 @@ impl Office {
                 self.book.append(&run_id(run), event).unwrap();
             }
             Step::Crash { torn } => {
-                // What was open stays open in the journals: nobody knows what it cost.
+                // What was open stays open in the journals: nobody knows what it cost. What a step worked after its last
+                // record is in no journal.
                 self.open.clear();
+                self.at_work.clear();
                 if let Some(run) = torn {
                     let path = self.vault.root().join(format!("60_runs/{}/journal.jsonl", RUNS[run]));
                     let mut bytes = std::fs::read(&path).unwrap();
@@ -154,7 +204,16 @@ impl Office {
                 self.book.append(&run_id(run), ended).unwrap();
             }
             Step::Wait { minutes } => {
-                self.now.fetch_add(minutes * 60, Ordering::SeqCst);
+                let until = at(self.now.load(Ordering::SeqCst) + minutes * 60);
+                // Steps whose time is over on the way end then.
+                while let Some((run, over)) =
+                    self.at_work.iter().map(|(run, .., over)| (*run, *over)).min_by_key(|(_, over)| *over)
+                    && over <= until
+                {
+                    self.now.store(over.duration_since(at(0)).as_secs(), Ordering::SeqCst);
+                    self.perform(&Step::End { run }, caps);
+                }
+                self.now.store(until.duration_since(at(0)).as_secs(), Ordering::SeqCst);
             }
         }
     }
@@ -219,6 +278,25 @@ fn runs_side_by_side_share_what_is_left() {
         workers.into_iter().map(|worker| worker.join().unwrap()).sum()
     });
     assert_eq!(reserved, 33, "all that fits, and not one call more");
+}
+
+#[test]
+fn steps_side_by_side_share_the_sessions_and_the_time_that_are_left() {
+    let office = Office::new();
+    let cap = Caps { sessions: Some(3), minutes: Some(10), ..Caps::default() };
+    let caps = ScopeCaps { day: cap, ..ScopeCaps::default() };
+    let begin = |run: usize, round, seconds| {
+        let key = StepKey::new(ado_vault::domain::Step::Code, round);
+        office.book.begin_step(&run_id(run), key, 1, (&caps, seconds)).unwrap()
+    };
+    let full = "day: its minutes are worked, or held by steps at work";
+    assert_eq!([begin(0, 1, 400), begin(2, 1, 400)], [Ok(400), Ok(200)]);
+    assert_eq!(begin(3, 1, 400), Err(full.to_owned()));
+    let outcome = StepOutcome { result: StepResult::Cancelled, agent: None, millis: 1 };
+    let key = StepKey::new(ado_vault::domain::Step::Code, 1);
+    office.book.append(&run_id(0), Event::StepFinished { key, attempt: 1, outcome }).unwrap();
+    assert_eq!(begin(3, 1, 400), Ok(400), "what the first one left");
+    assert_eq!(begin(1, 1, 400), Err("day: 3 of 3 agent sessions begun".to_owned()));
 }
 
 #[test]
