@@ -7,7 +7,8 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use super::{
     approve::ApproveArgs, audit::AuditArgs, check::CheckArgs, completions::CompletionsArgs, demo::DemoArgs,
     doctor::DoctorArgs, init::InitArgs, log::LogArgs, man::ManArgs, mv::MvArgs, new::NewArgs, run::RunArgs,
-    score::ScoreArgs, set::SetArgs, status::StatusArgs, sync::SyncArgs, watch::WatchArgs, why::WhyArgs,
+    score::ScoreArgs, serve::ServeArgs, set::SetArgs, status::StatusArgs, sync::SyncArgs, watch::WatchArgs,
+    why::WhyArgs,
 };
 
 /// Feature-request notes in a Markdown vault become reviewed, merged pull requests.
@@ -64,6 +65,7 @@ pub enum Command {
     Init(InitArgs),
     New(NewArgs),
     Watch(WatchArgs),
+    Serve(ServeArgs),
     Run(RunArgs),
     Sync(SyncArgs),
     Status(StatusArgs),

@@ -21,6 +21,7 @@ mod output;
 mod progress;
 mod run;
 mod score;
+mod serve;
 mod session;
 mod set;
 mod status;
@@ -62,6 +63,7 @@ fn dispatch(cli: Cli) -> Result<Exit, Failure> {
         Command::Init(args) => init::run(&global, &args),
         Command::New(args) => new::run(&global, &args),
         Command::Watch(args) => watch::run(&global, &args),
+        Command::Serve(args) => serve::run(&global, &args),
         Command::Run(args) => run::run(&global, &args),
         Command::Sync(args) => sync::run(&global, &args),
         Command::Status(args) => status::run(&global, &args),

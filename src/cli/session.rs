@@ -1,5 +1,6 @@
 //! What commands share: the vault, an engine with its signals, a feature by name.
 
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -8,7 +9,9 @@ use tokio_util::sync::CancellationToken;
 use super::Failure;
 use super::args::Global;
 use crate::domain::{FeatureId, FeatureView};
-use crate::engine::{Engine, EngineError, Listener, Observation, Options, Outcome, PAUSE, Settled};
+use crate::engine::{
+    Engine, EngineError, Listener, Observation, Options, Outcome, PAUSE, Settled, WebhookSecret,
+};
 use crate::vault::Vault;
 
 /// Time between a signal and the end of the program, whatever hangs.
@@ -52,6 +55,22 @@ pub fn work(vault: &Vault, options: Options, work: &Work) -> Result<Outcome, Fai
         Work::UntilStopped => engine.watch(stop).await,
     });
     Ok(outcome?.unwrap_or(Outcome::Stopped))
+}
+
+/// Lets an engine work until a signal stops it, and take webhooks at an address, which is told as soon as it is had.
+pub fn serve(
+    vault: &Vault,
+    options: Options,
+    address: SocketAddr,
+    secret: WebhookSecret,
+    listening: impl FnOnce(SocketAddr),
+) -> Result<(), Failure> {
+    with_engine(vault, options, Opening::WhenWritable(None), async |engine, stop| {
+        let (bound, _webhooks) = engine.take_webhooks(address, secret).await?;
+        listening(bound);
+        engine.watch(stop).await
+    })?;
+    Ok(())
 }
 
 /// Keeps the books once: no agents, no pushes, no merges. `None` when a signal stopped it.

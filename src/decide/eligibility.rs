@@ -6,7 +6,7 @@ use super::complexity;
 use super::dependencies::{Dependencies, Unmet};
 use super::models::pick_models;
 use super::next::{Next, plain};
-use super::{specifying, spending};
+use super::{issues, specifying, spending};
 use crate::domain::{
     Config, Diagnostic, Effect, FeatureView, Level, RepoName, Repository, Role, Snapshot, Status, Strategy,
     Tier,
@@ -251,6 +251,9 @@ pub(super) fn advance(snapshot: &Snapshot, view: &FeatureView) -> Next {
     }
     if !view.runs.is_empty() {
         return by_hand("a human moved it back to `new`");
+    }
+    if !issues::goes_on_by_itself(&view.feature) {
+        return by_hand("it comes from an issue of somebody who is no instructor");
     }
     let sections = &view.feature.sections;
     if sections.criteria.is_empty() && sections.summary.trim().is_empty() {

@@ -4,7 +4,8 @@
 //! One file holds one rule: which notes can be acted on (`intake`), who wins between folder and `status` (`drift`),
 //! which note is left alone for a moment (`holds`),
 //! which machine works (`claims`), what a human's move means (`moves`), what may start (`eligibility`, `dependencies`, `queue`), how a run goes on
-//! (`pipeline`, `steps`, `rounds`, `approvals`, `specifying`, `splitting`, `shepherd`) and what stops it (`brakes`). Knows no files,
+//! (`pipeline`, `steps`, `rounds`, `approvals`, `specifying`, `splitting`, `shepherd`), what it owes its issue (`issues`) and
+//! what stops it (`brakes`). Knows no files,
 //! processes, clocks or randomness; time is a field of the snapshot.
 
 mod approvals;
@@ -18,6 +19,7 @@ mod estimate;
 mod holds;
 mod instruction;
 mod intake;
+mod issues;
 mod look;
 mod models;
 mod moves;
@@ -34,6 +36,7 @@ mod steps;
 
 pub use brakes::step_seconds;
 pub use complexity::triage;
+pub use issues::{after_issue, issue_report};
 pub use look::decide;
 pub use models::pick_models;
 pub use spending::caps_for;

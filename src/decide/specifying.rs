@@ -4,7 +4,7 @@
 //! Does not write the draft or judge it; a human does.
 
 use super::next::Next;
-use super::{brakes, eligibility, moves, steps};
+use super::{brakes, eligibility, issues, moves, steps};
 use crate::domain::{Effect, FeatureView, Instruction, RunEnd, RunState, Snapshot, Status, Step, StepKey};
 
 /// The managed block that holds a draft.
@@ -16,10 +16,15 @@ pub(super) fn wanted(snapshot: &Snapshot, view: &FeatureView) -> Option<&'static
     if feature.properties.specify == Some(true) {
         return (!is_drafted(view)).then_some("`specify` is ticked");
     }
-    let is_vague = || feature.sections.criteria.is_empty() && feature.sections.summary.trim().is_empty();
+    // The summary of an issue's note is the issue's own text.
+    let says_nothing = || feature.properties.issue.is_some() || feature.sections.summary.trim().is_empty();
+    let is_vague = || feature.sections.criteria.is_empty() && says_nothing();
     // A note that had a run was seen by a human since.
-    (snapshot.config.settings.auto_specify && view.runs.is_empty() && is_vague())
-        .then_some("it has neither a summary nor acceptance criteria, and `auto_specify` is set")
+    (snapshot.config.settings.auto_specify
+        && view.runs.is_empty()
+        && issues::goes_on_by_itself(feature)
+        && is_vague())
+    .then_some("it has neither a summary nor acceptance criteria, and `auto_specify` is set")
 }
 
 /// Whether the note shows a draft of its text as it is.

@@ -134,6 +134,12 @@ pub struct FeatureProperties {
     pub tokens: Option<u64>,
     /// RFC 3339, UTC.
     pub updated: Option<String>,
+    /// Address of the issue that the note was made from.
+    pub issue: Option<String>,
+    /// Login of the issue's author.
+    pub issue_author: Option<String>,
+    /// How far that author is known.
+    pub issue_trust: Option<super::AuthorTrust>,
 }
 
 /// One task-list item under "Acceptance criteria".

@@ -30,6 +30,14 @@ pub struct ForgeSettings {
     pub instructors: Vec<String>,
     /// Logins whose reviews approve the merge where `approval_authority` is `forge`.
     pub approvers: Vec<String>,
+    /// Open issues with this label become notes in `new`; missing means that none do.
+    pub issue_label: Option<String>,
+    /// Show the state of its feature at an issue: a label `ado:…`, and one comment with the pull request.
+    pub issue_report: bool,
+    /// Ask at the issue, in that comment, what its note asks where the issue is vague.
+    pub issue_ask: bool,
+    /// Close an issue when its feature is done or dropped, and let the feature follow an issue that is closed.
+    pub issue_close: bool,
 }
 
 impl Default for ForgeSettings {
@@ -45,6 +53,10 @@ impl Default for ForgeSettings {
             reviewers: vec![],
             instructors: vec![],
             approvers: vec![],
+            issue_label: None,
+            issue_report: true,
+            issue_ask: false,
+            issue_close: false,
         }
     }
 }

@@ -45,6 +45,8 @@ pub enum EngineError {
     Sandbox(#[from] SandboxError),
     #[error("cannot start the runtime")]
     Runtime(#[source] std::io::Error),
+    #[error("cannot listen at {address}; another program may, or the address is not this machine's")]
+    Listen { address: std::net::SocketAddr, source: std::io::Error },
     #[error("a background task ended unexpectedly: {0}")]
     Task(#[from] tokio::task::JoinError),
 }

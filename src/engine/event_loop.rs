@@ -8,9 +8,11 @@ use std::time::{Duration, Instant};
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
+use super::bell::Bell;
 use super::boxes::choose_sandbox;
 use super::failure::Failure;
 use super::flight::{Finished, Flight};
+use super::issues::IssueDesk;
 use super::observe::{Circumstances, Observation, Observer, fatal_problems};
 use super::preview::stale;
 use super::transition::{NoteChange, Scribe};
@@ -81,17 +83,23 @@ pub struct Engine {
     pub(super) target_asked: BTreeMap<RunId, Instant>,
     /// When the forge was last asked for a run's pull request.
     pub(super) forge_asked: BTreeMap<RunId, Instant>,
+    pub(super) issues: IssueDesk,
+    pub(super) bell: Bell,
+    /// When a look was last rung for.
+    pub(super) rang: Option<Instant>,
     observer: Observer,
     pub(super) sweeper: Sweeper,
     pub(super) executor: Arc<dyn StepExecutor>,
     no_sandbox: Option<String>,
-    only: Vec<FeatureId>,
+    pub(super) only: Vec<FeatureId>,
     listener: Arc<dyn Listener>,
     pub(super) done_sender: mpsc::UnboundedSender<Finished>,
     pub(super) done: mpsc::UnboundedReceiver<Finished>,
     pub(super) failures: BTreeMap<String, Failure>,
     /// Problems of configuration notes that were said.
     problems: BTreeSet<String>,
+    /// Other problems that were said and are not said again.
+    standing: BTreeSet<String>,
     pub(super) books_only: bool,
     /// Runs that are this machine's, or nobody else can have.
     pub(super) claimed: BTreeSet<RunId>,
@@ -160,6 +168,9 @@ impl Engine {
             pull_requests: BTreeMap::new(),
             target_asked: BTreeMap::new(),
             forge_asked: BTreeMap::new(),
+            issues: IssueDesk::new(vault),
+            bell: Bell::default(),
+            rang: None,
             observer,
             sweeper: Sweeper::new(vault),
             no_sandbox,
@@ -169,6 +180,7 @@ impl Engine {
             done,
             failures: BTreeMap::new(),
             problems: BTreeSet::new(),
+            standing: BTreeSet::new(),
             books_only: false,
             claimed: BTreeSet::new(),
             held: BTreeMap::new(),
@@ -237,7 +249,7 @@ impl Engine {
             if self.paused.as_ref().is_some_and(|(_, since)| since.elapsed() > PAUSE) {
                 return Ok(Outcome::Failed);
             }
-            if self.in_flight.is_empty() && !self.waits_on_time(&plan) {
+            if self.in_flight.is_empty() && !self.issues.is_busy() && !self.waits_on_time(&plan) {
                 let human = plan.waits().any(|(_, wait)| wait.needs_human);
                 return Ok(match (human, self.failures.is_empty()) {
                     (_, false) => Outcome::Failed,
@@ -248,6 +260,7 @@ impl Engine {
             tokio::select! {
                 () = stop.cancelled() => {}
                 finished = self.done.recv(), if self.paused.is_none() => self.take_finished(finished)?,
+                () = self.issues.round() => {}
                 () = tokio::time::sleep(short_wait(&plan)) => {}
             }
         }
@@ -272,6 +285,8 @@ impl Engine {
             tokio::select! {
                 () = stop.cancelled() => {}
                 finished = self.done.recv(), if self.paused.is_none() => self.take_finished(finished)?,
+                () = self.issues.round() => {}
+                () = self.bell.heard(self.rang) => self.ask_forges_again(),
                 look = looks.recv() => {
                     if look.is_none() {
                         tokio::time::sleep(pause).await;
@@ -290,7 +305,15 @@ impl Engine {
     /// not; starts no agent, pushes and merges nothing.
     pub async fn keep_books(&mut self, stop: &CancellationToken) -> Result<Settled, EngineError> {
         self.books_only = true;
-        let settled = self.settle_and_see(stop).await?;
+        let mut settled = self.settle_and_see(stop).await?;
+        while self.issues.is_busy() && self.paused.is_none() && !stop.is_cancelled() {
+            tokio::select! {
+                () = stop.cancelled() => {}
+                () = self.issues.round() => {}
+                () = tokio::time::sleep(SHORT_WAIT) => {}
+            }
+            settled = self.settle_and_see(stop).await?;
+        }
         if let Some((why, _)) = &self.paused {
             let has_work = settled.plan.effects().any(|(_, effect)| effect.is_bookkeeping());
             return if has_work { Err(EngineError::HistoryBlocked(why.clone())) } else { Ok(settled) };
@@ -334,6 +357,14 @@ impl Engine {
             }
             if self.take_late_saves(&look.snapshot.config.settings)? {
                 look = self.look()?;
+            }
+            match self.look_at_issues(&look) {
+                Ok(true) => continue,
+                Ok(false) => {}
+                Err(error) => {
+                    self.cut_off |= matches!(error, EngineError::Vault(_) | EngineError::HistoryBlocked(_));
+                    self.complain("issues", &error, error.may_pass());
+                }
             }
             self.look_at_pull_requests(&look).await;
             look.put_pull_requests(&self.pull_requests);
@@ -396,6 +427,13 @@ impl Engine {
         self.cut_off = false;
         self.find_owed()?;
         Ok(())
+    }
+
+    /// Says a problem that stands, the first time.
+    pub(super) fn say_once(&mut self, what: String) {
+        if self.standing.insert(what.clone()) {
+            self.say(&Said::Problem { what });
+        }
     }
 
     /// Says what is wrong with the vault's configuration, each problem once until it is mended.

@@ -2,6 +2,7 @@
 //!
 //! Only this room writes notes and journals while work goes on, and only one engine runs on a vault at a time.
 
+mod bell;
 mod book;
 mod boxes;
 mod claim;
@@ -17,6 +18,7 @@ mod facts;
 mod failure;
 mod finish;
 mod flight;
+mod issues;
 mod late_saves;
 mod ledger;
 mod observe;
@@ -33,6 +35,7 @@ mod secrets;
 mod setup;
 mod transition;
 
+pub use bell::webhook_secret_of;
 pub use book::RunBook;
 pub use boxes::{EscapeTry, probe_sandbox, try_escapes};
 pub use config::ConfigReader;
@@ -45,4 +48,5 @@ pub use progress::{Listener, Quiet, Said};
 pub use reader::{Seen, see};
 pub use redact::{text as without_secrets, value as value_without_secrets};
 
+pub use crate::forge::github::WebhookSecret;
 pub use crate::sandbox::SandboxReport;

@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use secrecy::SecretString;
 
 use super::github::{MachineClock, Servers};
-use super::{Forge, ForgeError, LocalForge};
+use super::{Forge, ForgeError, Issues, LocalForge};
 use crate::domain::{ForgeKind, Repository};
 use crate::vault::Vault;
 
@@ -37,6 +37,14 @@ impl Forges {
         Ok(match kind {
             ForgeKind::Local => Box::new(self.local()),
             ForgeKind::Github => Box::new(self.servers.forge(repository)?),
+        })
+    }
+
+    /// The issues of a repository, where its forge has some. Must be called within a tokio runtime.
+    pub fn issues_of(&self, repository: &Repository) -> Result<Option<Box<dyn Issues>>, ForgeError> {
+        Ok(match repository.forge {
+            ForgeKind::Local => None,
+            ForgeKind::Github => Some(Box::new(self.servers.forge(repository)?)),
         })
     }
 

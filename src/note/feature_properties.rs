@@ -8,7 +8,8 @@ use super::coerce::{link_text, unlinked};
 use super::entry::{Entries, entries};
 use super::yaml::parse_front;
 use crate::domain::{
-    BranchName, Diagnostic, FeatureId, FeatureProperties, FeatureType, Level, Severity, Status, Tier, Usd,
+    AuthorTrust, BranchName, Diagnostic, FeatureId, FeatureProperties, FeatureType, Level, Severity, Status,
+    Tier, Usd,
 };
 
 /// What a front matter says.
@@ -112,6 +113,15 @@ impl Reading<'_> {
             cost_usd: self.number("cost_usd", "bad-property", loose, 1e9).map(Usd::from_dollars),
             tokens: self.number("tokens", "bad-property", loose, 1e15).map(|number| number as u64),
             updated: self.text("updated", "bad-property", loose),
+            issue: self.text("issue", "bad-property", loose),
+            issue_author: self.text("issue_author", "bad-property", loose),
+            issue_trust: self.parsed(
+                "issue_trust",
+                "bad-property",
+                loose,
+                |text| text.parse::<AuthorTrust>().ok(),
+                "write outside, member or instructor",
+            ),
         }
     }
 

@@ -17,6 +17,7 @@ mod feature;
 mod feature_properties;
 mod fence;
 mod front_matter;
+mod issue;
 mod limits;
 mod link;
 mod list;
@@ -46,6 +47,7 @@ pub use feature::{
     FeatureHead, TextSource, dependency_ids, feature_of_head, parse_feature, parse_feature_lazily,
 };
 pub use front_matter::{Split, body, split};
+pub use issue::{issue_note, issue_questions, issue_title};
 pub use link::{Link, LinkKind, links};
 pub use lists::{LISTS, with_lists};
 pub use mend::Relocation;

@@ -5,6 +5,7 @@ use serde_json::{Value, json};
 
 use super::contract::sample;
 use super::fake::{Call, Pull, State, TOKEN};
+use super::issues;
 
 /// An answer.
 pub struct Reply {
@@ -19,7 +20,7 @@ impl Reply {
         Self { status, body, next: None }
     }
 
-    fn error(status: u16, message: &str) -> Self {
+    pub fn error(status: u16, message: &str) -> Self {
         Self::new(status, json!({"message": message, "documentation_url": "https://docs.github.com"}))
     }
 }
@@ -36,6 +37,9 @@ pub fn to(state: &mut State, call: &Call) -> Reply {
     }
     if call.path.starts_with("/app/installations/") {
         return grant(state);
+    }
+    if let Some(reply) = issues::to(state, call) {
+        return reply;
     }
     let parts = call.parts();
     match (call.method.as_str(), parts.as_slice()) {
@@ -66,17 +70,6 @@ pub fn to(state: &mut State, call: &Call) -> Reply {
             let all = state.line_comments.iter();
             let all = all.map(|each| sample("pull-request-review-comment", each.clone())).collect();
             page(state, call, all)
-        }
-        ("GET", ["issues", number, "comments"]) => {
-            let all = state.comments.get(&number.parse().unwrap()).cloned().unwrap_or_default();
-            let all: Vec<Value> = all.iter().enumerate().map(|(at, each)| comment(at, each)).collect();
-            page(state, call, all)
-        }
-        ("POST", ["issues", number, "comments"]) => {
-            let each = ("ado-bot".to_owned(), call.body["body"].as_str().unwrap_or_default().to_owned());
-            let all = state.comments.entry(number.parse().unwrap()).or_default();
-            all.push(each.clone());
-            Reply::new(201, comment(all.len() - 1, &each))
         }
         ("GET", ["git", "ref", "heads", branch @ ..]) => match state.head(&branch.join("/")) {
             Some(sha) => {
@@ -117,7 +110,7 @@ fn with_pull(state: &mut State, number: &str, act: impl FnOnce(&mut State, usize
 }
 
 /// One page of a list, with the address of the next.
-fn page(state: &State, call: &Call, all: Vec<Value>) -> Reply {
+pub fn page(state: &State, call: &Call, all: Vec<Value>) -> Reply {
     let asked = call.parameter("per_page").and_then(|text| text.parse().ok()).unwrap_or(30);
     let size = state.page.min(asked);
     let number: usize = call.parameter("page").and_then(|text| text.parse().ok()).unwrap_or(1);
@@ -258,21 +251,16 @@ fn graphql(state: &mut State, call: &Call) -> Reply {
     Reply::new(200, json!({"data": null, "errors": [{"message": "the fake does not know this query"}]}))
 }
 
-fn texts(value: &Value) -> Vec<String> {
+pub fn texts(value: &Value) -> Vec<String> {
     value.as_array().into_iter().flatten().filter_map(Value::as_str).map(str::to_owned).collect()
 }
 
-fn label(name: &str) -> Value {
+pub fn label(name: &str) -> Value {
     json!({"id": 1, "node_id": "", "url": "https://example.org/", "name": name, "description": "", "color": "ededed", "default": false})
 }
 
 pub fn user(login: &str) -> Value {
     sample("simple-user", json!({"login": login}))
-}
-
-fn comment(at: usize, (author, text): &(String, String)) -> Value {
-    let page = format!("https://github.com/acme/app/issues/1#issuecomment-{at}");
-    sample("issue-comment", json!({"id": at + 1, "body": text, "user": user(author), "html_url": page}))
 }
 
 pub fn pull_json(state: &State, pull: &Pull, component: &str) -> Value {

@@ -12,6 +12,7 @@ use axum::http::{HeaderMap, Request, Response};
 use serde_json::{Value, json};
 
 use super::answers::{self, Reply};
+use super::issues::Issue;
 use super::{contract, git_http};
 
 /// What the server asks for as a token.
@@ -70,6 +71,7 @@ pub struct State {
     pub git: PathBuf,
     pub url: String,
     pub pulls: Vec<Pull>,
+    pub issues: Vec<Issue>,
     /// Comments by number of the pull request or issue: author and text.
     pub comments: BTreeMap<u64, Vec<(String, String)>>,
     /// Reviews and comments on lines of the first pull request, without what GitHub adds.
@@ -108,6 +110,7 @@ impl FakeGithub {
             git,
             url: url.clone(),
             pulls: vec![],
+            issues: vec![],
             comments: BTreeMap::new(),
             reviews: vec![],
             line_comments: vec![],

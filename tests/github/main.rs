@@ -9,6 +9,8 @@ mod behaviour;
 mod contract;
 mod fake;
 mod git_http;
+mod issue_story;
+mod issues;
 mod kill;
 #[path = "../common/killer.rs"]
 mod killer;
@@ -17,3 +19,4 @@ mod story;
 #[expect(dead_code, reason = "other stories need more of it")]
 #[path = "../common/talk.rs"]
 mod talk;
+mod webhooks;

@@ -169,6 +169,20 @@ const HOST: &[(u8, &[(&str, &str)])] = &[
         ],
     ),
     (
+        64,
+        &[
+            (
+                "tests/github/webhooks.rs",
+                "case_64_a_forged_or_replayed_delivery_is_believed_by_a_naive_receiver_and_rings_nothing_here",
+            ),
+            ("src/forge/github/webhook/check.rs", "only_the_signature_of_the_very_bytes_counts"),
+            (
+                "src/forge/github/webhook/deliveries.rs",
+                "a_delivery_is_new_once_also_after_a_restart_and_memory_is_bounded",
+            ),
+        ],
+    ),
+    (
         66,
         &[
             ("tests/engine_behaviour/words.rs", "text_that_gives_orders_is_fenced_in_every_prompt"),
@@ -177,8 +191,8 @@ const HOST: &[(u8, &[(&str, &str)])] = &[
     ),
 ];
 
-/// Cases about a forge that can be written to from outside. Until there is one they are said to be missing.
-const NOT_BUILT: [u8; 2] = [64, 65];
+/// Cases of what is not built yet: they are said to be missing.
+const NOT_BUILT: [u8; 1] = [65];
 
 fn read(path: &str) -> String {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(path);

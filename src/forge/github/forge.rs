@@ -22,7 +22,7 @@ use crate::forge::{Forge, ForgeError, MergeOrder, Merging};
 use crate::workspace::GitCredential;
 
 /// Entries of one page of a list, the most that GitHub gives.
-const PAGE: &str = "per_page=100";
+pub(super) const PAGE: &str = "per_page=100";
 
 /// A person's merge or word is noticed within this time.
 const LOOK_HOLDS: Duration = Duration::from_secs(30);

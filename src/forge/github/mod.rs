@@ -8,15 +8,18 @@ mod client;
 mod clock;
 mod credential;
 mod forge;
+mod issues;
 mod limits;
 mod pull_request;
 mod remarks;
 mod reviews;
 mod standing;
+mod webhook;
 mod words;
 
 pub use clock::{Clock, MachineClock};
 pub use forge::GithubForge;
+pub use webhook::{WebhookSecret, Webhooks};
 
 pub(crate) use credential::Environment;
 
