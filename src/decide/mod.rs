@@ -4,13 +4,14 @@
 //! One file holds one rule: which notes can be acted on (`intake`), who wins between folder and `status` (`drift`),
 //! which note is left alone for a moment (`holds`),
 //! which machine works (`claims`), what a human's move means (`moves`), what may start (`eligibility`, `dependencies`, `queue`), how a run goes on
-//! (`pipeline`, `steps`, `rounds`, `approvals`, `specifying`, `splitting`, `shepherd`), what it owes its issue (`issues`) and
-//! what stops it (`brakes`). Knows no files,
+//! (`pipeline`, `steps`, `rounds`, `approvals`, `specifying`, `splitting`, `shepherd`), what it owes its issue (`issues`),
+//! what a command in a comment means (`commands`) and what stops it (`brakes`). Knows no files,
 //! processes, clocks or randomness; time is a field of the snapshot.
 
 mod approvals;
 mod brakes;
 mod claims;
+mod commands;
 mod complexity;
 mod dependencies;
 mod drift;
@@ -35,6 +36,7 @@ mod splitting;
 mod steps;
 
 pub use brakes::step_seconds;
+pub use commands::{Obedience, obey, takes_commands};
 pub use complexity::triage;
 pub use issues::{after_issue, issue_report};
 pub use look::decide;

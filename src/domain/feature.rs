@@ -140,6 +140,8 @@ pub struct FeatureProperties {
     pub issue_author: Option<String>,
     /// How far that author is known.
     pub issue_trust: Option<super::AuthorTrust>,
+    /// Number of the last comment that was a command and was answered, at its issue or its pull requests.
+    pub commands_seen: Option<u64>,
 }
 
 /// One task-list item under "Acceptance criteria".

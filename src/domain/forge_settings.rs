@@ -38,6 +38,8 @@ pub struct ForgeSettings {
     pub issue_ask: bool,
     /// Close an issue when its feature is done or dropped, and let the feature follow an issue that is closed.
     pub issue_close: bool,
+    /// Tell people who may not command so, once each; otherwise their commands are passed over.
+    pub command_refusals: bool,
 }
 
 impl Default for ForgeSettings {
@@ -57,6 +59,7 @@ impl Default for ForgeSettings {
             issue_report: true,
             issue_ask: false,
             issue_close: false,
+            command_refusals: false,
         }
     }
 }

@@ -5,6 +5,7 @@
 mod agent;
 mod as_text;
 mod call;
+mod command;
 mod config;
 mod diagnostic;
 mod effect;
@@ -35,6 +36,7 @@ mod step;
 
 pub use agent::*;
 pub use call::*;
+pub use command::*;
 pub use config::*;
 pub use diagnostic::*;
 pub use effect::*;

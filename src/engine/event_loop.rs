@@ -358,7 +358,7 @@ impl Engine {
             if self.take_late_saves(&look.snapshot.config.settings)? {
                 look = self.look()?;
             }
-            match self.look_at_issues(&look) {
+            match self.look_at_issues(&look).await {
                 Ok(true) => continue,
                 Ok(false) => {}
                 Err(error) => {

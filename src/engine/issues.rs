@@ -3,12 +3,13 @@
 //!
 //! Does not know what an issue and its note owe each other; `decide` does.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use tokio::sync::mpsc;
 
+use super::commands::{Heard, Thread, listen};
 use super::event_loop::Engine;
 use super::failure::Failure;
 use super::observe::Observation;
@@ -19,7 +20,7 @@ use crate::domain::{
     ContentHash, FeatureId, FeatureView, Issue, IssueReport, IssueState, NotePath, RepoName, Repository,
     Status,
 };
-use crate::forge::{ForgeError, Issues};
+use crate::forge::{ForgeError, Issues, Reply};
 use crate::note;
 use crate::vault::{Created, Intended, Vault, VaultLock, create};
 
@@ -36,6 +37,10 @@ pub(super) struct IssueDesk {
     /// Issues whose notes lie outside of the features' folders.
     elsewhere: HashMap<String, NotePath>,
     told: Told,
+    /// Answers to commands that were not given yet.
+    pub(super) replies: Vec<(RepoName, Reply)>,
+    /// Comments of people who may not command that were answered by this process.
+    pub(super) refused: HashSet<u64>,
     sender: mpsc::UnboundedSender<Round>,
     receiver: mpsc::UnboundedReceiver<Round>,
     waiting: Vec<Round>,
@@ -47,7 +52,24 @@ struct Round {
     wanted: Vec<Issue>,
     closed: Vec<Issue>,
     told: Vec<(String, ContentHash)>,
+    commands: Vec<Heard>,
+    /// Answers that could not be given.
+    replies: Vec<Reply>,
     error: Option<ForgeError>,
+}
+
+impl Round {
+    fn of(repo: RepoName) -> Self {
+        Self {
+            repo,
+            wanted: vec![],
+            closed: vec![],
+            told: vec![],
+            commands: vec![],
+            replies: vec![],
+            error: None,
+        }
+    }
 }
 
 /// An issue that has a note.
@@ -66,6 +88,8 @@ impl IssueDesk {
             at_work: BTreeMap::new(),
             elsewhere: HashMap::new(),
             told: Told::read(vault),
+            replies: vec![],
+            refused: HashSet::new(),
             sender,
             receiver,
             waiting: vec![],
@@ -102,9 +126,9 @@ impl IssueDesk {
 
 impl Engine {
     /// Takes what a round brought, and begins those that are due. Says whether notes were changed.
-    pub(super) fn look_at_issues(&mut self, look: &Observation) -> Result<bool, EngineError> {
+    pub(super) async fn look_at_issues(&mut self, look: &Observation) -> Result<bool, EngineError> {
         if let Some(round) = self.issues.next()
-            && self.take_round(look, round)?
+            && self.take_round(look, round).await?
         {
             self.failures.remove("issues");
             return Ok(true);
@@ -118,15 +142,17 @@ impl Engine {
                 continue;
             }
             let known = self.known(look, repository);
+            let owes_replies = self.issues.replies.iter().any(|(repo, _)| *repo == repository.name);
             let fresh = self.issues.asked.get(&repository.name).is_some_and(|at| at.elapsed() < LOOK_HOLDS);
-            if !fresh || known.iter().any(|each| each.report.is_some()) {
-                self.begin_round(repository, known, !fresh);
+            if !fresh || owes_replies || known.iter().any(|each| each.report.is_some()) {
+                let threads = if fresh { vec![] } else { self.threads(look, repository) };
+                self.begin_round(repository, Errands { known, threads, replies: vec![], looks: !fresh });
             }
         }
         Ok(false)
     }
 
-    fn begin_round(&mut self, repository: &Repository, known: Vec<Known>, looks: bool) {
+    fn begin_round(&mut self, repository: &Repository, mut errands: Errands) {
         let repo = repository.name.clone();
         let issues = match self.forges.issues_of(repository) {
             Ok(Some(issues)) => issues,
@@ -136,13 +162,17 @@ impl Engine {
                 return self.complain(&desk_of(&repo), &error, error.may_pass());
             }
         };
-        if looks {
+        let (own, others) =
+            std::mem::take(&mut self.issues.replies).into_iter().partition(|(of, _)| *of == repo);
+        self.issues.replies = others;
+        errands.replies = Vec::into_iter(own).map(|(_, reply)| reply).collect();
+        if errands.looks {
             self.issues.asked.insert(repo.clone(), Instant::now());
         }
         let (name, sender) = (repo.clone(), self.issues.sender.clone());
         let task = tokio::spawn(async move {
-            let mut round = Round { repo: name, wanted: vec![], closed: vec![], told: vec![], error: None };
-            round.error = ask(&*issues, known, looks, &mut round).await.err();
+            let mut round = Round::of(name);
+            round.error = ask(&*issues, errands, &mut round).await.err();
             // The receiver lives in the engine.
             let _ = sender.send(round);
         });
@@ -156,14 +186,16 @@ impl Engine {
             url.rsplit_once("/issues/")
                 .is_some_and(|(before, _)| before.to_lowercase().ends_with(&format!("/{slug}")))
         };
+        let takes_in = repository.forge_settings.issue_label.is_some();
         let mut reports = 0;
         let mut known = vec![];
         for view in &look.snapshot.features {
             let Some(url) = view.feature.properties.issue.as_ref().filter(|url| of_repository(url)) else {
                 continue;
             };
-            let report =
-                decide::issue_report(view, &repository.forge_settings).filter(|report| !report.is_empty());
+            let report = decide::issue_report(view, &repository.forge_settings)
+                .filter(|_| takes_in)
+                .filter(|report| !report.is_empty());
             let report = report
                 .map(|report| (hash(&report), report))
                 .filter(|(hash, _)| !self.issues.told.is(url, hash));
@@ -177,9 +209,11 @@ impl Engine {
     }
 
     /// Writes notes for issues that have none and moves those whose issue was closed.
-    fn take_round(&mut self, look: &Observation, round: Round) -> Result<bool, EngineError> {
+    async fn take_round(&mut self, look: &Observation, round: Round) -> Result<bool, EngineError> {
         let desk = desk_of(&round.repo);
         self.issues.told.add(round.told);
+        let unanswered = round.replies.into_iter().map(|reply| (round.repo.clone(), reply));
+        self.issues.replies.extend(unanswered);
         match round.error {
             Some(error) => {
                 let error = EngineError::from(error);
@@ -199,8 +233,21 @@ impl Engine {
                 wrote = true;
             }
         }
-        if wrote || !repository.forge_settings.issue_close {
-            return Ok(wrote);
+        if wrote {
+            return Ok(true);
+        }
+        let mut commands = round.commands.into_iter();
+        while let Some(heard) = commands.next() {
+            if !self.books_only && self.obey(look, repository, heard).await? {
+                // It may have moved notes: the others follow at the next look.
+                let rest =
+                    Round { closed: round.closed, commands: commands.collect(), ..Round::of(round.repo) };
+                self.issues.waiting.insert(0, rest);
+                return Ok(true);
+            }
+        }
+        if !repository.forge_settings.issue_close {
+            return Ok(false);
         }
         let mut closed = round.closed.into_iter();
         while let Some(issue) = closed.next() {
@@ -214,13 +261,7 @@ impl Engine {
             let subject = format!("{label}: → {to}, {why}");
             self.write_plain(look, view, NoteChange::default().go(to), subject, &label, "issue-closed")?;
             // A move may have changed links in other notes: the others follow at the next look.
-            let rest = Round {
-                wanted: vec![],
-                closed: closed.collect(),
-                told: vec![],
-                error: None,
-                repo: round.repo,
-            };
+            let rest = Round { closed: closed.collect(), ..Round::of(round.repo) };
             self.issues.waiting.insert(0, rest);
             return Ok(true);
         }
@@ -306,14 +347,25 @@ impl Engine {
     }
 }
 
-/// Asks and tells; what was done before an error stays in `round`.
-async fn ask(
-    issues: &dyn Issues,
+/// What a round does.
+struct Errands {
     known: Vec<Known>,
+    threads: Vec<Thread>,
+    replies: Vec<Reply>,
+    /// Whether it looks, or only tells and answers.
     looks: bool,
-    round: &mut Round,
-) -> Result<(), ForgeError> {
+}
+
+/// Asks and tells; what was done before an error stays in `round`.
+async fn ask(issues: &dyn Issues, errands: Errands, round: &mut Round) -> Result<(), ForgeError> {
+    let Errands { known, threads, replies, looks } = errands;
+    round.replies = replies;
+    while let Some(reply) = round.replies.first() {
+        issues.reply(reply).await?;
+        round.replies.remove(0);
+    }
     if looks {
+        round.commands = listen(issues, threads).await?;
         let wanted = issues.wanted().await?;
         for each in known.iter().filter(|each| each.is_open_here) {
             if wanted.iter().any(|issue| issue.url == each.url) {
@@ -337,7 +389,9 @@ async fn ask(
 }
 
 fn takes_issues(repository: &Repository) -> bool {
-    repository.forge_settings.issue_label.as_ref().is_some_and(|label| !label.trim().is_empty())
+    let settings = &repository.forge_settings;
+    settings.issue_label.as_ref().is_some_and(|label| !label.trim().is_empty())
+        || decide::takes_commands(settings)
 }
 
 fn is_of(view: &FeatureView, url: &str) -> bool {

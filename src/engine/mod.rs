@@ -6,6 +6,7 @@ mod bell;
 mod book;
 mod boxes;
 mod claim;
+mod commands;
 mod committed;
 mod config;
 mod days;

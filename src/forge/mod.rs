@@ -15,7 +15,7 @@ mod local_note;
 pub use contract::{Forge, MergeOrder, Merging};
 pub use error::ForgeError;
 pub use forges::Forges;
-pub use issues::Issues;
+pub use issues::{Issues, Reply, ReplyKind};
 pub use local::LocalForge;
 
 use inert::inert;

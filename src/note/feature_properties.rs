@@ -122,6 +122,9 @@ impl Reading<'_> {
                 |text| text.parse::<AuthorTrust>().ok(),
                 "write outside, member or instructor",
             ),
+            commands_seen: self
+                .number("commands_seen", "bad-property", loose, 1e15)
+                .map(|number| number as u64),
         }
     }
 

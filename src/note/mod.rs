@@ -9,6 +9,7 @@ mod block;
 mod by_path;
 mod canvas;
 mod coerce;
+mod command;
 mod criteria;
 mod edit_error;
 mod entry;
@@ -41,6 +42,7 @@ pub use aliases::with_alias;
 pub use anchors::{Anchors, Missing, mend_headings};
 pub use block::{Block, block_hash, blocks, set_block, without_blocks};
 pub use by_path::may_link_by_path;
+pub use command::command;
 pub use criteria::tick_criteria;
 pub use edit_error::EditError;
 pub use feature::{

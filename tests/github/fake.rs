@@ -72,6 +72,10 @@ pub struct State {
     pub url: String,
     pub pulls: Vec<Pull>,
     pub issues: Vec<Issue>,
+    /// When each comment was first shown, by number.
+    pub comment_times: BTreeMap<u64, String>,
+    /// Number of the comment, and what was put to it.
+    pub reactions: Vec<(u64, String)>,
     /// Comments by number of the pull request or issue: author and text.
     pub comments: BTreeMap<u64, Vec<(String, String)>>,
     /// Reviews and comments on lines of the first pull request, without what GitHub adds.
@@ -111,6 +115,8 @@ impl FakeGithub {
             url: url.clone(),
             pulls: vec![],
             issues: vec![],
+            comment_times: BTreeMap::new(),
+            reactions: vec![],
             comments: BTreeMap::new(),
             reviews: vec![],
             line_comments: vec![],

@@ -46,7 +46,7 @@ pub fn to(state: &mut State, call: &Call) -> Option<Reply> {
         ("GET", [number, "comments"]) => {
             let number = number.parse().unwrap();
             let all = state.comments.get(&number).cloned().unwrap_or_default();
-            let all = all.iter().enumerate().map(|(at, each)| comment(number, at, each)).collect();
+            let all = all.iter().enumerate().map(|(at, each)| comment(state, number, at, each)).collect();
             page(state, call, all)
         }
         ("POST", [number, "comments"]) => {
@@ -54,14 +54,21 @@ pub fn to(state: &mut State, call: &Call) -> Option<Reply> {
             let each = ("ado-bot".to_owned(), call.body["body"].as_str().unwrap_or_default().to_owned());
             let all = state.comments.entry(number).or_default();
             all.push(each.clone());
-            Reply::new(201, comment(number, all.len() - 1, &each))
+            let at = all.len() - 1;
+            Reply::new(201, comment(state, number, at, &each))
         }
         ("PATCH", ["comments", id]) => {
             let id: usize = id.parse().unwrap();
             let (number, at) = ((id / 1000) as u64, id % 1000 - 1);
             let each = &mut state.comments.get_mut(&number).unwrap()[at];
             each.1 = call.body["body"].as_str().unwrap().to_owned();
-            Reply::new(200, comment(number, at, each))
+            let each = each.clone();
+            Reply::new(200, comment(state, number, at, &each))
+        }
+        ("POST", ["comments", id, "reactions"]) => {
+            let content = call.body["content"].as_str().unwrap().to_owned();
+            state.reactions.push((id.parse().unwrap(), content.clone()));
+            Reply::new(201, sample("reaction", json!({"content": content})))
         }
         ("GET", [number]) => match at(number) {
             Some(at) => Reply::new(200, shown(&state.issues[at])),
@@ -129,8 +136,13 @@ fn shown(issue: &Issue) -> Value {
     )
 }
 
-fn comment(number: u64, at: usize, (author, text): &(String, String)) -> Value {
+fn comment(state: &mut State, number: u64, at: usize, (author, text): &(String, String)) -> Value {
     let id = number as usize * 1000 + at + 1;
     let page = format!("https://github.com/acme/app/issues/{number}#issuecomment-{id}");
-    sample("issue-comment", json!({"id": id, "body": text, "user": user(author), "html_url": page}))
+    let now = jiff::Timestamp::now().to_string();
+    let time = state.comment_times.entry(id as u64).or_insert(now).clone();
+    sample(
+        "issue-comment",
+        json!({"id": id, "body": text, "user": user(author), "html_url": page, "created_at": time}),
+    )
 }

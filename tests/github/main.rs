@@ -6,6 +6,7 @@ mod answers;
 #[expect(dead_code, reason = "other stories need more of it")]
 #[path = "../common/behaviour.rs"]
 mod behaviour;
+mod commands;
 mod contract;
 mod fake;
 mod git_http;

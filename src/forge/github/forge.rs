@@ -248,7 +248,7 @@ impl GithubForge {
     }
 
     /// Writes a comment unless one with this marker stands there.
-    async fn say_once(&self, number: u64, marker: &str, text: &str) -> Result<(), ForgeError> {
+    pub(super) async fn say_once(&self, number: u64, marker: &str, text: &str) -> Result<(), ForgeError> {
         let path = self.issue(number, "/comments");
         let there = self.client.list(&self.address, &format!("{path}?{PAGE}"), None).await?;
         if there.iter().any(|each| each["body"].as_str().is_some_and(|body| body.contains(marker))) {

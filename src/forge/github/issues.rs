@@ -9,8 +9,11 @@ use super::forge::{PAGE, done};
 use super::pull_request::{Label, User};
 use super::words::outgoing;
 use super::{GithubForge, client::refused};
-use crate::domain::{AuthorTrust, Issue, IssueReport, IssueState, STATE_LABEL};
-use crate::forge::{ForgeError, Issues};
+use crate::domain::{AuthorTrust, Comment, Issue, IssueReport, IssueState, STATE_LABEL};
+use crate::forge::{ForgeError, Issues, Reply, ReplyKind};
+
+/// What every comment of ado-vault holds.
+const OWN: &str = "<!-- ado:";
 
 /// What GitHub says of an issue.
 #[derive(Deserialize)]
@@ -82,6 +85,44 @@ impl Issues for GithubForge {
         let answer = self.client.send(&self.address, method, &path, json!({"body": text})).await?;
         done(&path, answer).map(|_| ())
     }
+
+    async fn comments(&self, url: &str) -> Result<Vec<Comment>, ForgeError> {
+        let Some(number) = self.number_at(url) else { return Ok(vec![]) };
+        let path = format!("{}?{PAGE}", self.issue_path(number, "/comments"));
+        let found = self.client.list(&self.address, &path, None).await?;
+        Ok(found.iter().filter_map(comment).filter(|comment| !comment.body.contains(OWN)).collect())
+    }
+
+    async fn reply(&self, reply: &Reply) -> Result<(), ForgeError> {
+        let Some(number) = self.number_at(&reply.thread) else { return Ok(()) };
+        let (reaction, words, marker) = match &reply.kind {
+            ReplyKind::Accepted => ("+1", None, String::new()),
+            ReplyKind::Refused(why) => (
+                "confused",
+                Some(format!("{}: {why}.", reply.author)),
+                format!("{OWN}reply {} -->", reply.to),
+            ),
+            ReplyKind::Stranger => (
+                "confused",
+                Some(format!(
+                    "{}: commands are taken from people whom the repository's note names.",
+                    reply.author
+                )),
+                format!("{OWN}stranger {} -->", reply.author.to_lowercase()),
+            ),
+        };
+        let path = self.address.path(&format!("/issues/comments/{}/reactions", reply.to));
+        let answer =
+            self.client.send(&self.address, Method::POST, &path, json!({"content": reaction})).await?;
+        // The comment is gone.
+        if answer.status != 404 {
+            done(&path, answer)?;
+        }
+        match words {
+            Some(words) => self.say_once(number, &marker, &words).await,
+            None => Ok(()),
+        }
+    }
 }
 
 impl GithubForge {
@@ -89,9 +130,10 @@ impl GithubForge {
         self.address.path(&format!("/issues/{number}{rest}"))
     }
 
-    /// 7 of the address of the repository's issue 7; `None` for addresses of anything else.
+    /// 7 of the address of the repository's issue or pull request 7; `None` for addresses of anything else.
     fn number_at(&self, url: &str) -> Option<u64> {
-        let (before, number) = url.trim_end_matches('/').rsplit_once("/issues/")?;
+        let url = url.trim_end_matches('/');
+        let (before, number) = url.rsplit_once("/issues/").or_else(|| url.rsplit_once("/pull/"))?;
         let ends = format!("/{}/{}", self.address.owner, self.address.name).to_lowercase();
         before.to_lowercase().ends_with(&ends).then(|| number.parse().ok()).flatten()
     }
@@ -163,6 +205,16 @@ impl GithubForge {
         let answer = self.client.send(&self.address, Method::PATCH, &path, body).await?;
         done(&path, answer).map(|_| ())
     }
+}
+
+fn comment(body: &Value) -> Option<Comment> {
+    Some(Comment {
+        id: body["id"].as_u64()?,
+        author: body["user"]["login"].as_str()?.to_owned(),
+        body: body["body"].as_str()?.to_owned(),
+        at: body["created_at"].as_str()?.parse().ok()?,
+        url: body["html_url"].as_str()?.to_owned(),
+    })
 }
 
 /// A name as part of an address.
