@@ -376,7 +376,10 @@ fn the_workflow_validates_pull_requests_and_syncs_with_the_least_rights() {
     // The least rights, and more for the one job that pushes.
     assert_eq!(flow["permissions"], serde_json::json!({"contents": "read"}));
     let (validate, sync) = (&flow["jobs"]["validate"], &flow["jobs"]["sync"]);
-    assert_eq!(sync["permissions"], serde_json::json!({"contents": "write"}));
+    assert_eq!(
+        sync["permissions"],
+        serde_json::json!({"contents": "write", "issues": "write", "pull-requests": "read"})
+    );
     assert_eq!(validate.get("permissions"), None);
     assert_eq!(validate["if"], "github.event_name == 'pull_request'");
     assert_eq!(validate["steps"][0]["with"]["persist-credentials"], false);
@@ -391,6 +394,7 @@ fn the_workflow_validates_pull_requests_and_syncs_with_the_least_rights() {
     }
     for (job, command) in [(validate, "ado-vault sync --check"), (sync, "ado-vault sync")] {
         assert!(job["timeout-minutes"].is_u64());
+        program_knows(command);
         let steps = job["steps"].as_array().unwrap();
         assert_eq!(steps.last().unwrap()["run"], command);
         for step in steps {
@@ -399,6 +403,54 @@ fn the_workflow_validates_pull_requests_and_syncs_with_the_least_rights() {
             assert!(!step["run"].as_str().unwrap_or_default().contains("${{"), "{step}");
         }
     }
+}
+
+/// Whether the program takes this command line.
+fn program_knows(command: &str) {
+    use clap::CommandFactory;
+    let words = command.split(' ');
+    let known = ado_vault::cli::Cli::command().try_get_matches_from(words);
+    assert!(known.is_ok(), "{command}: {known:?}");
+}
+
+/// The action does what the workflow's steps do, and what is given to it reaches a shell as variables alone.
+#[test]
+fn the_action_runs_sync_as_the_program_knows_it() {
+    let text = std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("action.yml")).unwrap();
+    let action: Value = serde_yaml::from_str(&text).unwrap();
+    assert_eq!(action["runs"]["using"], "composite");
+    let inputs = action["inputs"].as_object().unwrap();
+    assert_eq!(inputs.keys().collect::<Vec<_>>(), ["vault", "check", "token"]);
+    assert_eq!(inputs["token"]["default"], "${{ github.token }}");
+    let steps = action["runs"]["steps"].as_array().unwrap();
+    for step in steps {
+        let run = step["run"].as_str().unwrap();
+        assert_eq!(step["shell"], "bash");
+        assert!(!run.contains("${{"), "{run}");
+    }
+    let env = steps.last().unwrap()["env"].as_object().unwrap();
+    assert_eq!(env.keys().collect::<Vec<_>>(), ["ADO_VAULT", "GITHUB_TOKEN", "CHECK"]);
+    let sync = steps.last().unwrap()["run"].as_str().unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    let said = folder.path().join("ado-vault");
+    std::fs::write(&said, "#!/bin/sh\necho ado-vault \"$@\"\n").unwrap();
+    std::fs::set_permissions(&said, std::os::unix::fs::PermissionsExt::from_mode(0o755)).unwrap();
+    let path = format!("{}:{}", folder.path().display(), std::env::var("PATH").unwrap());
+    for (check, expected) in [("true", "ado-vault sync --check"), ("false", "ado-vault sync")] {
+        let ran = std::process::Command::new("bash")
+            .args(["-eo", "pipefail", "-c", sync])
+            .env("PATH", &path)
+            .env("CHECK", check)
+            .output()
+            .unwrap();
+        assert_eq!(String::from_utf8_lossy(&ran.stdout).trim(), expected, "{ran:?}");
+        program_knows(expected);
+    }
+    let docs = std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/ci.md")).unwrap();
+    let shown = docs.split("<!-- action -->").nth(1).and_then(|rest| rest.split("```yaml\n").nth(1)).unwrap();
+    let example: Value = serde_yaml::from_str(shown.split("```").next().unwrap()).unwrap();
+    let with = example["jobs"]["vault"]["steps"][1]["with"].as_object().unwrap();
+    assert!(with.keys().all(|name| inputs.contains_key(name)), "{with:?}");
 }
 
 #[test]

@@ -1,6 +1,6 @@
 //! `ado-vault sync`: one reconcile without agents, for CI.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::sleep;
 use std::time::{Duration, SystemTime};
 
@@ -13,7 +13,7 @@ use super::diff::NoteDiff;
 use super::session::{self, open_vault, options};
 use super::{Exit, Failure, output};
 use crate::domain::{Decision, Diagnostic, Effect, NotePath, Plan};
-use crate::engine::{Observation, Quiet, Rewrite, Settled, see};
+use crate::engine::{Listener, Observation, Rewrite, Said, Settled, see};
 use crate::report;
 use crate::vault::{History, Pulled, Pushed, ScannedNote, Vault, VaultLock};
 
@@ -48,12 +48,14 @@ pub fn run(global: &Global, args: &SyncArgs) -> Result<Exit, Failure> {
         return Err(Failure::errors(why));
     }
     let before = history.head_commit()?;
-    let mut settled = keep_books(&vault)?;
+    let heard = Arc::new(Heard::default());
+    let mut settled = keep_books(&vault, &heard)?;
     let remote = settled.look.snapshot.config.settings.sync_remote && history.has_remote()?;
     if remote && pull(&vault)? == Pulled::Updated {
-        settled = keep_books(&vault)?;
+        settled = keep_books(&vault, &heard)?;
     }
-    let problems = problems(&settled.look, &settled.plan);
+    let mut problems = problems(&settled.look, &settled.plan);
+    heard.add_to(&mut problems);
     let pushed = if remote && !args.no_push { push(&vault)? } else { "not pushed" };
     let job = Job::of_environment();
     if global.format == Format::Json {
@@ -70,8 +72,29 @@ pub fn run(global: &Global, args: &SyncArgs) -> Result<Exit, Failure> {
     Ok(if problems.iter().any(Diagnostic::is_error) { Exit::Errors } else { Exit::Done })
 }
 
-fn keep_books(vault: &Vault) -> Result<Settled, Failure> {
-    let settled = session::keep_books(vault, options(Arc::new(Quiet), vec![], true, "sync")?)?;
+/// What the engine called a problem: that a forge could not be asked is found out only there.
+#[derive(Default)]
+struct Heard(Mutex<Vec<Diagnostic>>);
+
+impl Listener for Heard {
+    fn hear(&self, said: &Said) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).extend(said.as_warning());
+    }
+}
+
+impl Heard {
+    /// Adds what is not among the problems yet. The books are kept all the same, so that these are warnings.
+    fn add_to(&self, problems: &mut Vec<Diagnostic>) {
+        for heard in self.0.lock().unwrap_or_else(PoisonError::into_inner).drain(..) {
+            if !problems.iter().any(|known| known.to_string() == heard.message) {
+                problems.push(heard);
+            }
+        }
+    }
+}
+
+fn keep_books(vault: &Vault, heard: &Arc<Heard>) -> Result<Settled, Failure> {
+    let settled = session::keep_books(vault, options(heard.clone(), vec![], true, "sync")?)?;
     settled.ok_or_else(|| Failure::errors("stopped by a signal; what was done is committed"))
 }
 

@@ -75,5 +75,5 @@ fn questions(view: &FeatureView) -> Option<String> {
 /// The pull request's address, where others than the vault's readers can follow it.
 fn pull_request(view: &FeatureView) -> Option<&str> {
     let of_run = view.run().and_then(|run| run.pr.as_ref()).map(|pr| pr.link.as_str());
-    of_run.or(view.feature.properties.pr.as_deref()).filter(|link| link.starts_with("https://"))
+    of_run.or(view.feature.properties.pr.as_deref()).filter(|link| link.starts_with("http"))
 }

@@ -15,6 +15,7 @@ use super::flight::{Finished, Flight};
 use super::issues::IssueDesk;
 use super::observe::{Circumstances, Observation, Observer, fatal_problems};
 use super::preview::stale;
+use super::progress::NO_SANDBOX;
 use super::transition::{NoteChange, Scribe};
 use super::{EngineError, InProcess, Listener, RunBook, Said, StepExecutor};
 use crate::decide;
@@ -199,8 +200,7 @@ impl Engine {
             engine.say(&Said::Problem { what: problem.to_string() });
         }
         if !engine.sandbox.is_enforcing() && engine.no_sandbox.is_none() {
-            let what = "agents run WITHOUT a sandbox: they can read and change everything you can".to_owned();
-            engine.say(&Said::Problem { what });
+            engine.say(&Said::Problem { what: NO_SANDBOX.to_owned() });
         }
         if !engine.is_paused(&first) {
             engine.finish_cut_off(&first)?;

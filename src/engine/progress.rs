@@ -1,6 +1,9 @@
 //! What the engine says while it works, for progress displays and logs.
 
-use crate::domain::{Record, RunId, Spent, StepKey, StepOutcome};
+use crate::domain::{Diagnostic, Record, RunId, Spent, StepKey, StepOutcome};
+
+pub(super) const NO_SANDBOX: &str =
+    "agents run WITHOUT a sandbox: they can read and change everything you can";
 
 /// Something worth telling a person who watches.
 #[derive(Debug, Clone)]
@@ -35,6 +38,18 @@ pub enum Said {
         run: RunId,
         record: Box<Record>,
     },
+}
+
+impl Said {
+    /// A problem as a finding of the books: how agents would run is none.
+    pub fn as_warning(&self) -> Option<Diagnostic> {
+        match self {
+            Self::Problem { what } if what != NO_SANDBOX => {
+                Some(Diagnostic::warning("not-done", what, "the next `sync` or `watch` tries it again"))
+            }
+            _ => None,
+        }
+    }
 }
 
 /// Hears what the engine says. Must return at once, and must not call back: the journals may be locked meanwhile.

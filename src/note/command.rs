@@ -28,7 +28,7 @@ mod tests {
         assert_eq!(read("/retry"), Some((CommandWord::Retry, String::new())));
         assert_eq!(
             read("\r\n/improve  names of tests\r\nand more\u{1b}\n"),
-            Some((CommandWord::Improve, "names of tests\r\nand more".into()))
+            Some((CommandWord::Improve, "names of tests\nand more".into()))
         );
         assert_eq!(read("/update_changelog\n"), Some((CommandWord::UpdateChangelog, String::new())));
         for none in [

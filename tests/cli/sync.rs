@@ -38,6 +38,21 @@ fn others_push(place: &Place, clone: &Path, path: &str, text: &str) {
 }
 
 #[test]
+fn a_forge_that_cannot_be_asked_is_a_warning_and_the_books_are_kept() {
+    let (place, _, _) = shared();
+    place.write(
+        "00_system/repos/app.md",
+        "---\npath: ../app\nforge: github\nslug: acme/app\nbase_url: http://127.0.0.1:9\ntoken_env: NOT_SET_ANYWHERE\n\
+         issue_label: ado\n---\n",
+    );
+    let (code, done) = place.json(&["sync"]);
+    assert_eq!((code, done["problems"].as_array().unwrap().len()), (0, 1), "{done}");
+    let said = &done["problems"][0];
+    assert_eq!((said["code"].as_str(), said["severity"].as_str()), (Some("not-done"), Some("warning")));
+    assert!(said["message"].as_str().unwrap().contains("NOT_SET_ANYWHERE"), "{done}");
+}
+
+#[test]
 fn sync_aligns_once_and_is_quiet_then() {
     let (place, _, _) = shared();
     place.git(&place.vault, &["remote", "remove", "origin"]);

@@ -8,6 +8,7 @@ mod answers;
 mod behaviour;
 mod commands;
 mod contract;
+mod emulate;
 mod fake;
 mod git_http;
 mod issue_story;
