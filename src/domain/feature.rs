@@ -2,11 +2,12 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
-use std::ops::Range;
+use std::ops::{Deref, DerefMut, Range};
 use std::str::FromStr;
+use std::sync::LazyLock;
 
 use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Serialize, Serializer};
 
 use super::{ContentHash, Diagnostic, FeatureId, InvalidId, Lazy, NotePath, Phase, PhaseRow, Status, Usd};
 
@@ -111,9 +112,24 @@ pub struct FeatureProperties {
     pub priority: Option<u8>,
     /// Name of a repository note.
     pub repo: Option<String>,
-    pub target_branch: Option<String>,
     /// Feature ids or wikilinks to feature notes.
     pub depends_on: Vec<String>,
+    /// Those that most notes lack.
+    #[serde(flatten)]
+    pub rare: Rare,
+}
+
+/// Properties that most notes lack: they take no room where they are missing.
+#[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
+#[serde(from = "RareProperties")]
+#[schemars(with = "RareProperties")]
+pub struct Rare(Option<Box<RareProperties>>);
+
+/// Limits and wishes of a human, and what `ado-vault` writes of its work.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(default)]
+pub struct RareProperties {
+    pub target_branch: Option<String>,
     pub risk: Option<Level>,
     /// Cap in USD for the whole life of the feature.
     pub budget_usd: Option<Usd>,
@@ -142,6 +158,50 @@ pub struct FeatureProperties {
     pub issue_trust: Option<super::AuthorTrust>,
     /// Number of the last comment that was a command and was answered, at its issue or its pull requests.
     pub commands_seen: Option<u64>,
+}
+
+impl From<RareProperties> for Rare {
+    fn from(properties: RareProperties) -> Self {
+        Self((properties != RareProperties::default()).then(|| properties.into()))
+    }
+}
+
+impl Rare {
+    /// `None` where all are missing.
+    pub fn present(&self) -> Option<&RareProperties> {
+        self.0.as_deref()
+    }
+}
+
+impl Deref for FeatureProperties {
+    type Target = RareProperties;
+
+    fn deref(&self) -> &RareProperties {
+        static NONE: LazyLock<RareProperties> = LazyLock::new(RareProperties::default);
+        self.rare.present().unwrap_or(&NONE)
+    }
+}
+
+impl DerefMut for FeatureProperties {
+    fn deref_mut(&mut self) -> &mut RareProperties {
+        self.rare.0.get_or_insert_default()
+    }
+}
+
+impl PartialEq for Rare {
+    fn eq(&self, other: &Self) -> bool {
+        let all = |rare: &Self| rare.present().cloned().unwrap_or_default();
+        all(self) == all(other)
+    }
+}
+
+impl Serialize for Rare {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        match self.present() {
+            Some(rare) => rare.serialize(serializer),
+            None => RareProperties::default().serialize(serializer),
+        }
+    }
 }
 
 /// One task-list item under "Acceptance criteria".

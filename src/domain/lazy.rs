@@ -1,4 +1,4 @@
-//! A value that is worked out when somebody first looks at it.
+//! A value that is read out of a text when somebody first looks at it.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -8,29 +8,45 @@ use std::sync::{Arc, OnceLock};
 use schemars::{JsonSchema, Schema, SchemaGenerator};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-/// Looks like its value. Cloning shares it, worked out or not.
-pub struct Lazy<T>(Arc<Inner<T>>);
-
-struct Inner<T> {
-    value: OnceLock<T>,
-    source: Box<dyn Fn() -> T + Send + Sync>,
+/// A text that can be had again.
+pub trait Text: Send + Sync {
+    fn read(&self) -> Arc<str>;
 }
 
-impl<T: 'static> Lazy<T> {
-    pub fn new(source: impl Fn() -> T + Send + Sync + 'static) -> Self {
-        Self(Arc::new(Inner { value: OnceLock::new(), source: Box::new(source) }))
+impl Text for Arc<str> {
+    fn read(&self) -> Arc<str> {
+        Arc::clone(self)
     }
 }
 
-impl<T: Clone + Send + Sync + 'static> From<T> for Lazy<T> {
+/// Looks like its value. Clones share what was read.
+pub struct Lazy<T> {
+    value: OnceLock<Arc<T>>,
+    /// `None` where the value is there from the beginning.
+    source: Option<Source<T>>,
+}
+
+struct Source<T> {
+    text: Arc<dyn Text>,
+    read: fn(&str) -> T,
+}
+
+impl<T> Lazy<T> {
+    pub fn new(text: Arc<dyn Text>, read: fn(&str) -> T) -> Self {
+        Self { value: OnceLock::new(), source: Some(Source { text, read }) }
+    }
+
+    fn value(&self) -> &Arc<T> {
+        self.value.get_or_init(|| {
+            let source = self.source.as_ref().expect("a value that is not there has a source");
+            Arc::new((source.read)(&source.text.read()))
+        })
+    }
+}
+
+impl<T> From<T> for Lazy<T> {
     fn from(value: T) -> Self {
-        let lazy = Self(Arc::new(Inner {
-            value: OnceLock::new(),
-            source: Box::new(|| unreachable!("the value is there from the beginning")),
-        }));
-        // The cell is empty, so that setting it cannot fail.
-        let _ = lazy.0.value.set(value);
-        lazy
+        Self { value: Arc::new(value).into(), source: None }
     }
 }
 
@@ -38,26 +54,27 @@ impl<T> Deref for Lazy<T> {
     type Target = T;
 
     fn deref(&self) -> &T {
-        self.0.value.get_or_init(|| (self.0.source)())
+        self.value()
     }
 }
 
-impl<T: Clone + Send + Sync + 'static> DerefMut for Lazy<T> {
+impl<T: Clone> DerefMut for Lazy<T> {
     /// Changes this holder's value alone.
     fn deref_mut(&mut self) -> &mut T {
-        *self = Self::from(T::clone(self));
-        let inner = Arc::get_mut(&mut self.0).expect("it was just made and is not shared");
-        inner.value.get_mut().expect("it was just set")
+        self.value();
+        Arc::make_mut(self.value.get_mut().expect("it was just read"))
     }
 }
 
 impl<T> Clone for Lazy<T> {
     fn clone(&self) -> Self {
-        Self(Arc::clone(&self.0))
+        let source =
+            self.source.as_ref().map(|Source { text, read }| Source { text: Arc::clone(text), read: *read });
+        Self { value: self.value.clone(), source }
     }
 }
 
-impl<T: Default + Clone + Send + Sync + 'static> Default for Lazy<T> {
+impl<T: Default> Default for Lazy<T> {
     fn default() -> Self {
         Self::from(T::default())
     }
@@ -77,7 +94,7 @@ impl<T: fmt::Display> fmt::Display for Lazy<T> {
 
 impl<T: PartialEq> PartialEq for Lazy<T> {
     fn eq(&self, other: &Self) -> bool {
-        Arc::ptr_eq(&self.0, &other.0) || **self == **other
+        std::ptr::eq(self, other) || Arc::ptr_eq(self.value(), other.value()) || **self == **other
     }
 }
 
@@ -87,7 +104,7 @@ impl<T: Serialize> Serialize for Lazy<T> {
     }
 }
 
-impl<'de, T: Deserialize<'de> + Clone + Send + Sync + 'static> Deserialize<'de> for Lazy<T> {
+impl<'de, T: Deserialize<'de>> Deserialize<'de> for Lazy<T> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         T::deserialize(deserializer).map(Self::from)
     }
@@ -117,16 +134,24 @@ mod tests {
 
     use super::*;
 
+    struct Counted(AtomicUsize);
+
+    impl Text for Counted {
+        fn read(&self) -> Arc<str> {
+            self.0.fetch_add(1, Ordering::Relaxed);
+            "abc".into()
+        }
+    }
+
     #[test]
-    fn a_value_is_worked_out_once_for_all_holders() {
-        let asked = Arc::new(AtomicUsize::new(0));
-        let seen = Arc::clone(&asked);
-        let first = Lazy::new(move || vec![seen.fetch_add(1, Ordering::Relaxed)]);
+    fn a_text_is_read_when_it_is_looked_at_and_once_for_later_clones() {
+        let text = Arc::new(Counted(AtomicUsize::new(0)));
+        let first: Lazy<Vec<usize>> = Lazy::new(text.clone(), |text| vec![text.len()]);
+        assert_eq!(text.0.load(Ordering::Relaxed), 0);
+        assert_eq!(*first, [3]);
         let mut second = first.clone();
-        assert_eq!(asked.load(Ordering::Relaxed), 0);
-        assert_eq!((&*second, &*first), (&vec![0], &vec![0]));
         second.push(7);
-        assert_eq!((&*first, &*second), (&vec![0], &vec![0, 7]));
-        assert_eq!(asked.load(Ordering::Relaxed), 1);
+        assert_eq!((&*first, &*second), (&vec![3], &vec![3, 7]));
+        assert_eq!(text.0.load(Ordering::Relaxed), 1);
     }
 }

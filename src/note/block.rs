@@ -213,7 +213,7 @@ fn marker(line: &str) -> Marker<'_> {
 }
 
 pub(crate) fn scan(text: &str, from: usize) -> Result<Vec<Block>, Vec<Diagnostic>> {
-    if !text[from..].contains("ado:") {
+    if memchr::memmem::find(&text.as_bytes()[from..], b"ado:").is_none() {
         return Ok(vec![]);
     }
     let mut found: Vec<Block> = Vec::new();

@@ -1,22 +1,21 @@
 //! Tells notes that may hold a link by path from those that cannot, without reading their Markdown. It does not know where
 //! links lead.
 
-use memchr::memmem;
-
 /// Whether some link in the text may name its target by a path, so that it breaks when the target moves to another folder.
 /// It may say so of a text without such a link, never the other way round.
 pub fn may_link_by_path(text: &str) -> bool {
     let by_markdown = || {
         memchr::memchr_iter(b']', text.as_bytes()).any(|at| {
-            let rest = &text[at + 1..];
-            rest.strip_prefix(['(', ':']).is_some_and(|target| !leads_out(target))
+            let is_link = matches!(text.as_bytes().get(at + 1), Some(b'(' | b':'));
+            is_link && !leads_out(&text[at + 2..])
         })
     };
     let by_wikilink = || {
-        memmem::find_iter(text.as_bytes(), "[[").any(|at| {
-            let link = &text[at + 2..];
-            let end = memmem::find(link.as_bytes(), b"]]").unwrap_or(link.len());
-            memchr::memchr(b'/', &link.as_bytes()[..end]).is_some()
+        memchr::memchr_iter(b'[', text.as_bytes()).any(|at| {
+            let Some(link) = text.as_bytes()[at + 1..].strip_prefix(b"[") else { return false };
+            let mut ends = memchr::memchr_iter(b']', link);
+            let end = ends.find(|end| link.get(end + 1) == Some(&b']')).unwrap_or(link.len());
+            memchr::memchr(b'/', &link[..end]).is_some()
         })
     };
     by_markdown() || by_wikilink()

@@ -2,15 +2,19 @@
 //! YAML parser. Anything else it leaves to that parser; where it answers, both give the same.
 
 use memchr::memchr;
-use serde_json::{Map, Value};
+use serde_json::Value;
 
 /// Digits of numbers that are read here: few enough to be exact.
 const DIGITS: usize = 15;
+/// Properties that most notes have no more of.
+const USUAL: usize = 16;
+/// Properties that are read here: few enough to look through them all for each.
+const MOST: usize = 64;
 
-/// The properties; `None` where the text holds more than is known here.
-pub(super) fn plain_front(front: &str) -> Option<Map<String, Value>> {
-    let mut map = Map::new();
-    let mut lines = front.split_inclusive('\n').map(without_end).peekable();
+/// The properties in order; `None` where the text holds more than is known here.
+pub(super) fn plain_front(front: &str) -> Option<Vec<(&str, Value)>> {
+    let mut pairs: Vec<(&str, Value)> = Vec::with_capacity(USUAL);
+    let mut lines = Lines(front).peekable();
     while let Some(line) = lines.next() {
         if is_comment_or_blank(line) {
             continue;
@@ -26,15 +30,33 @@ pub(super) fn plain_front(front: &str) -> Option<Map<String, Value>> {
             Some(b'[') => flow_list(value)?,
             Some(_) => scalar(value, false)?,
         };
-        if map.insert(key.to_owned(), value).is_some() {
+        if pairs.len() >= MOST || pairs.iter().any(|(other, _)| *other == key) {
             return None;
         }
+        pairs.push((key, value));
         // A line that goes on with this value, or a list where a value is already.
         if lines.peek().is_some_and(|next| next.starts_with([' ', '-']) && !is_comment_or_blank(next)) {
             return None;
         }
     }
-    Some(map)
+    Some(pairs)
+}
+
+/// Lines without their ends.
+struct Lines<'a>(&'a str);
+
+impl<'a> Iterator for Lines<'a> {
+    type Item = &'a str;
+
+    fn next(&mut self) -> Option<&'a str> {
+        if self.0.is_empty() {
+            return None;
+        }
+        let end = memchr(b'\n', self.0.as_bytes()).map_or(self.0.len(), |at| at + 1);
+        let (line, rest) = self.0.split_at(end);
+        self.0 = rest;
+        Some(without_end(line))
+    }
 }
 
 fn without_end(line: &str) -> &str {
@@ -178,7 +200,8 @@ mod tests {
 
     /// Where the fast way answers, the parser answers the same.
     fn agree(front: &str) -> Result<(), TestCaseError> {
-        if let Some(map) = plain_front(front) {
+        if let Some(pairs) = plain_front(front) {
+            let map = pairs.into_iter().map(|(key, value)| (key.to_owned(), value)).collect();
             let strict = parse_strictly(front).map_err(|error| error.message);
             prop_assert_eq!(strict.map(Value::Object), Ok(Value::Object(map)), "{}", front);
         }
@@ -225,8 +248,8 @@ mod tests {
     fn what_notes_are_made_of_is_read_here() {
         let front = "id: FR-000001\ntitle: \"A: b\"   # shown\ntype: feature\npriority: 2\nbudget_usd: 2.5\ncreated: 2024-05-06T10:00:00Z\n\
                      # own\ntags: [one, two]\nempty:\ndepends_on:\n  - FR-000002\n  - \"[[FR-3 x]]\"\napproved: false\nnone: []\n";
-        let read = plain_front(front).unwrap();
-        assert_eq!(Value::Object(read), Value::Object(parse_strictly(front).unwrap()));
+        let read = plain_front(front).unwrap().into_iter().map(|(key, value)| (key.to_owned(), value));
+        assert_eq!(Value::Object(read.collect()), Value::Object(parse_strictly(front).unwrap()));
         for other in [
             "a: |\n  x\n",
             "a: &x 1\n",

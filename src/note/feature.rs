@@ -12,16 +12,16 @@ use super::phases::status_cells;
 use super::preflight::preflight;
 use super::sections::Body;
 use super::{blocks, split, without_blocks};
-use crate::domain::{ContentHash, Diagnostic, Feature, FeatureId, FeatureProperties, Lazy, NotePath, Status};
-
-/// Gives a note's text again, for what is read of it later.
-pub type TextSource = Arc<dyn Fn() -> Arc<str> + Send + Sync>;
+use crate::domain::{
+    ContentHash, Diagnostic, Feature, FeatureId, FeatureProperties, Lazy, NotePath, Sections, Status, Text,
+};
 
 /// What a feature note says apart from its body: what a look at all notes needs of each.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct FeatureHead<'a> {
     folder: Option<Status>,
     title: Cow<'a, str>,
+    #[serde(with = "compact")]
     properties: Cow<'a, FeatureProperties>,
     blocks: Cow<'a, BTreeMap<String, ContentHash>>,
     diagnostics: Cow<'a, [Diagnostic]>,
@@ -39,11 +39,46 @@ impl<'a> FeatureHead<'a> {
     }
 }
 
+/// Properties without their names, for formats that write fields in order.
+mod compact {
+    use serde::{Deserializer, Serializer};
+
+    use super::*;
+    use crate::domain::{FeatureType, RareProperties};
+
+    type Fields = (
+        Option<FeatureId>,
+        Option<String>,
+        Option<FeatureType>,
+        Option<Status>,
+        Option<u8>,
+        Option<String>,
+        Vec<String>,
+        Option<RareProperties>,
+    );
+
+    pub(super) fn serialize<S: Serializer>(
+        all: &FeatureProperties,
+        serializer: S,
+    ) -> Result<S::Ok, S::Error> {
+        let FeatureProperties { id, title, kind, status, priority, repo, depends_on, rare } = all;
+        (id, title, kind, status, priority, repo, depends_on, rare.present()).serialize(serializer)
+    }
+
+    pub(super) fn deserialize<'a, 'de, D: Deserializer<'de>>(
+        deserializer: D,
+    ) -> Result<Cow<'a, FeatureProperties>, D::Error> {
+        let (id, title, kind, status, priority, repo, depends_on, rare) = Fields::deserialize(deserializer)?;
+        let rare = rare.unwrap_or_default().into();
+        Ok(Cow::Owned(FeatureProperties { id, title, kind, status, priority, repo, depends_on, rare }))
+    }
+}
+
 /// Reads a feature note; never fails. `folder` is the status folder that the note lies in. A note that is too large or
 /// holds git's conflict markers gives one diagnostic and is not read further.
 pub fn parse_feature(path: &NotePath, text: &str, folder: Option<Status>) -> Feature {
     let kept: Arc<str> = text.into();
-    parse_feature_lazily(path, text, folder, Arc::new(move || Arc::clone(&kept)))
+    parse_feature_lazily(path, text, folder, Arc::new(kept))
 }
 
 /// The same without keeping the text; `source` gives it again when somebody looks at the body.
@@ -51,7 +86,7 @@ pub fn parse_feature_lazily(
     path: &NotePath,
     text: &str,
     folder: Option<Status>,
-    source: TextSource,
+    source: Arc<dyn Text>,
 ) -> Feature {
     let mut diagnostics = Vec::new();
     let head = |title: String, properties, blocks, diagnostics: Vec<Diagnostic>| {
@@ -97,21 +132,24 @@ pub fn parse_feature_lazily(
 }
 
 /// The feature that a head was made of; `source` gives the note's text when somebody looks at the body.
-pub fn feature_of_head(head: FeatureHead<'_>, path: &NotePath, source: TextSource) -> Feature {
+pub fn feature_of_head(head: FeatureHead<'_>, path: &NotePath, source: Arc<dyn Text>) -> Feature {
     let properties = head.properties.into_owned();
-    let (of_sections, of_marks) = (Arc::clone(&source), Arc::clone(&source));
     Feature {
         id: properties.id.clone(),
         path: path.clone(),
         folder: head.folder,
         title: head.title.into_owned(),
         properties,
-        sections: Lazy::new(move || with_body(&of_sections(), |body| body.sections()).unwrap_or_default()),
-        brief: Lazy::new(move || brief(&source())),
-        marks: Lazy::new(move || marks(&of_marks())),
+        sections: Lazy::new(Arc::clone(&source), sections),
+        brief: Lazy::new(Arc::clone(&source), brief),
+        marks: Lazy::new(source, marks),
         blocks: head.blocks.into_owned(),
         diagnostics: head.diagnostics.into_owned(),
     }
+}
+
+fn sections(text: &str) -> Sections {
+    with_body(text, |body| body.sections()).unwrap_or_default()
 }
 
 fn brief(text: &str) -> String {

@@ -1,15 +1,17 @@
 //! Reads the properties of a feature note into their types; what has the wrong type becomes a diagnostic with its line.
 //! It does not know the note's body.
 
+use std::borrow::Cow;
+
 use serde::de::DeserializeOwned;
-use serde_json::{Map, Value};
+use serde_json::Value;
 
 use super::coerce::{link_text, unlinked};
 use super::entry::{Entries, entries};
-use super::yaml::parse_front;
+use super::yaml::parse_pairs;
 use crate::domain::{
-    AuthorTrust, BranchName, Diagnostic, FeatureId, FeatureProperties, FeatureType, Level, Severity, Status,
-    Tier, Usd,
+    AuthorTrust, BranchName, Diagnostic, FeatureId, FeatureProperties, FeatureType, Level, RareProperties,
+    Severity, Status, Tier, Usd,
 };
 
 /// What a front matter says.
@@ -23,14 +25,14 @@ pub(crate) struct FeatureReader {
 impl FeatureReader {
     /// `front` is the text between the fences.
     pub fn read(front: &str) -> Self {
-        let map = match parse_front(front) {
-            Ok(map) => map,
+        let pairs = match parse_pairs(front) {
+            Ok(pairs) => pairs,
             Err(diagnostic) => {
                 let properties = FeatureProperties::default();
                 return Self { properties, has_id: true, diagnostics: vec![diagnostic] };
             }
         };
-        let mut reading = Reading { front, map, entries: None, diagnostics: vec![] };
+        let mut reading = Reading { front, pairs: &pairs, entries: None, diagnostics: vec![] };
         let has_id = reading.value("id").is_some();
         let properties = reading.properties();
         Self { properties, has_id, diagnostics: reading.diagnostics }
@@ -39,13 +41,13 @@ impl FeatureReader {
 
 struct Reading<'a> {
     front: &'a str,
-    map: Map<String, Value>,
+    pairs: &'a [(Cow<'a, str>, Value)],
     /// Where the properties stand; looked for when there is something to report.
     entries: Option<Entries>,
     diagnostics: Vec<Diagnostic>,
 }
 
-impl Reading<'_> {
+impl<'a> Reading<'a> {
     fn properties(&mut self) -> FeatureProperties {
         let strict = Severity::Error;
         let loose = Severity::Warning;
@@ -82,6 +84,14 @@ impl Reading<'_> {
                 "write a number from 1 (urgent) to 4",
             ),
             repo: self.text("repo", "bad-repo", strict).map(|text| unlinked(&text).to_owned()),
+            depends_on: self.dependencies(),
+            rare: self.rare().into(),
+        }
+    }
+
+    fn rare(&mut self) -> RareProperties {
+        let (strict, loose) = (Severity::Error, Severity::Warning);
+        RareProperties {
             target_branch: self.parsed(
                 "target_branch",
                 "bad-branch",
@@ -89,7 +99,6 @@ impl Reading<'_> {
                 |text| text.parse::<BranchName>().ok().map(String::from),
                 "write a branch name: letters, digits, `.`, `_`, `-` and `/`",
             ),
-            depends_on: self.dependencies(),
             risk: self.parsed("risk", "bad-risk", strict, named::<Level>, "write low, medium or high"),
             budget_usd: self.number("budget_usd", "bad-budget", strict, 1e9).map(Usd::from_dollars),
             budget_tokens: self
@@ -129,12 +138,14 @@ impl Reading<'_> {
     }
 
     /// The name as written and the value; an empty property is missing. Names differ in nothing but their case.
-    fn value(&self, key: &str) -> Option<(String, Value)> {
-        let exact = self.map.get_key_value(key);
-        let (name, value) =
-            exact.or_else(|| self.map.iter().find(|(name, _)| name.eq_ignore_ascii_case(key)))?;
+    fn value(&self, key: &str) -> Option<(&'a str, &'a Value)> {
+        let mut alike = self.pairs.iter().filter(|(name, _)| name.eq_ignore_ascii_case(key));
+        let first = alike.next()?;
+        // The one that is written so goes before others.
+        let exact = if first.0 == key { None } else { alike.find(|(name, _)| name == key) };
+        let (name, value) = exact.unwrap_or(first);
         let is_empty = value.is_null() || value.as_str().is_some_and(|text| text.trim().is_empty());
-        (!is_empty).then(|| (name.clone(), value.clone()))
+        (!is_empty).then_some((name, value))
     }
 
     fn report(&mut self, name: &str, code: &str, severity: Severity, message: String, remedy: &str) {
@@ -145,10 +156,10 @@ impl Reading<'_> {
 
     fn text(&mut self, key: &str, code: &str, severity: Severity) -> Option<String> {
         let (name, value) = self.value(key)?;
-        let text = scalar(&value);
+        let text = scalar(value).map(Cow::into_owned);
         if text.is_none() {
-            let message = format!("`{name}` is not a text: {}", shown(&value));
-            self.report(&name, code, severity, message, "write one line of text, in quotes if it is a link");
+            let message = format!("`{name}` is not a text: {}", shown(value));
+            self.report(name, code, severity, message, "write one line of text, in quotes if it is a link");
         }
         text
     }
@@ -162,24 +173,24 @@ impl Reading<'_> {
         remedy: &str,
     ) -> Option<T> {
         let (name, value) = self.value(key)?;
-        let parsed = scalar(&value).and_then(|text| parse(text.trim()));
+        let parsed = scalar(value).and_then(|text| parse(text.trim()));
         if parsed.is_none() {
-            self.report(&name, code, severity, format!("`{name}` is {}", shown(&value)), remedy);
+            self.report(name, code, severity, format!("`{name}` is {}", shown(value)), remedy);
         }
         parsed
     }
 
     fn number(&mut self, key: &str, code: &str, severity: Severity, most: f64) -> Option<f64> {
         let (name, value) = self.value(key)?;
-        let number = match &value {
+        let number = match value {
             Value::Number(number) => number.as_f64(),
             Value::String(text) => text.trim().parse().ok(),
             _ => None,
         };
         let number = number.filter(|number| (0.0..=most).contains(number));
         if number.is_none() {
-            let message = format!("`{name}` is {}, not a number from 0 to {most}", shown(&value));
-            self.report(&name, code, severity, message, "write a plain number without a unit");
+            let message = format!("`{name}` is {}, not a number from 0 to {most}", shown(value));
+            self.report(name, code, severity, message, "write a plain number without a unit");
         }
         number
     }
@@ -187,8 +198,8 @@ impl Reading<'_> {
     fn checkbox(&mut self, key: &str) -> Option<bool> {
         let (name, value) = self.value(key)?;
         if value.as_bool().is_none() {
-            let message = format!("`{name}` is {}, not true or false", shown(&value));
-            self.report(&name, "bad-checkbox", Severity::Warning, message, "write true or false");
+            let message = format!("`{name}` is {}, not true or false", shown(value));
+            self.report(name, "bad-checkbox", Severity::Warning, message, "write true or false");
         }
         value.as_bool()
     }
@@ -197,7 +208,7 @@ impl Reading<'_> {
         let Some((name, value)) = self.value("depends_on") else {
             return vec![];
         };
-        let texts: Vec<Option<String>> = match (&value, link_text(&value)) {
+        let texts: Vec<Option<String>> = match (value, link_text(value)) {
             (_, Some(text)) => vec![Some(text)],
             (Value::Array(items), None) => {
                 items.iter().filter(|item| !item.is_null()).map(link_text).collect()
@@ -210,13 +221,13 @@ impl Reading<'_> {
                 Some(text) if text.trim().is_empty() => {}
                 Some(text) if id_in(&text).is_some() => found.push(text),
                 text => {
-                    let entry = value.get(at).unwrap_or(&value);
+                    let entry = value.get(at).unwrap_or(value);
                     let message = format!(
                         "`{name}` has an entry without a feature id: {}",
                         text.map_or_else(|| shown(entry), |text| format!("`{}`", super::plain(&text)))
                     );
                     let remedy = "write `FR-054` or `\"[[FR-054 Title]]\"`";
-                    self.report(&name, "depends-on-malformed", Severity::Error, message, remedy);
+                    self.report(name, "depends-on-malformed", Severity::Error, message, remedy);
                 }
             }
         }
@@ -240,11 +251,12 @@ pub(crate) fn leading_id(name: &str) -> Option<(FeatureId, &str)> {
     Some((id.parse().ok()?, rest))
 }
 
-fn scalar(value: &Value) -> Option<String> {
+fn scalar(value: &Value) -> Option<Cow<'_, str>> {
     match value {
-        Value::Number(number) => Some(number.to_string()),
-        Value::Bool(bool) => Some(bool.to_string()),
-        other => link_text(other),
+        Value::String(text) => Some(Cow::Borrowed(text)),
+        Value::Number(number) => Some(number.to_string().into()),
+        Value::Bool(bool) => Some(bool.to_string().into()),
+        other => link_text(other).map(Cow::Owned),
     }
 }
 

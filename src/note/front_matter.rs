@@ -23,22 +23,20 @@ pub struct Split {
 /// A first line `---` without a second one.
 pub fn split(text: &str) -> Result<Split, Diagnostic> {
     let start = if text.starts_with('\u{feff}') { '\u{feff}'.len_utf8() } else { 0 };
-    let newline = match text.find('\n') {
-        Some(at) if text[..at].ends_with('\r') => "\r\n",
-        _ => "\n",
-    };
+    let first_end = line_end(&text[start..]);
+    let newline = if text[start..start + first_end].ends_with("\r\n") { "\r\n" } else { "\n" };
     let none = Split { bom: start > 0, front: None, body: start, newline };
-    let mut lines = text[start..].split_inclusive('\n');
-    let Some(first) = lines.next().filter(|line| is_fence(line)) else {
+    if !is_fence(&text[start..start + first_end]) {
         return Ok(none);
-    };
-    let front_start = start + first.len();
+    }
+    let front_start = start + first_end;
     let mut at = front_start;
-    for line in lines {
-        if is_fence(line) {
-            return Ok(Split { front: Some(front_start..at), body: at + line.len(), ..none });
+    while at < text.len() {
+        let end = at + line_end(&text[at..]);
+        if is_fence(&text[at..end]) {
+            return Ok(Split { front: Some(front_start..at), body: end, ..none });
         }
-        at += line.len();
+        at = end;
     }
     Err(Diagnostic::error(
         "unclosed-front-matter",
@@ -56,6 +54,11 @@ pub fn body(text: &str) -> &str {
     }
 }
 
+/// Where the first line ends, with its line end.
+fn line_end(text: &str) -> usize {
+    memchr::memchr(b'\n', text.as_bytes()).map_or(text.len(), |at| at + 1)
+}
+
 fn is_fence(line: &str) -> bool {
-    line.trim_end_matches([' ', '\t', '\r', '\n']) == "---"
+    line.starts_with("---") && line.trim_end_matches([' ', '\t', '\r', '\n']) == "---"
 }

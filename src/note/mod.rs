@@ -45,9 +45,7 @@ pub use by_path::may_link_by_path;
 pub use command::command;
 pub use criteria::tick_criteria;
 pub use edit_error::EditError;
-pub use feature::{
-    FeatureHead, TextSource, dependency_ids, feature_of_head, parse_feature, parse_feature_lazily,
-};
+pub use feature::{FeatureHead, dependency_ids, feature_of_head, parse_feature, parse_feature_lazily};
 pub use front_matter::{Split, body, split};
 pub use issue::{issue_note, issue_questions, issue_title};
 pub use link::{Link, LinkKind, links};

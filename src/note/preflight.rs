@@ -27,9 +27,7 @@ pub(crate) fn preflight(text: &str) -> Option<Diagnostic> {
 
 /// Line of the first marker when all three follow each other.
 fn conflict(text: &str) -> Option<u32> {
-    if !text.contains("<<<<<<< ") {
-        return None;
-    }
+    memchr::memmem::find(text.as_bytes(), b"<<<<<<< ")?;
     let mut begun = None;
     let mut divided = false;
     for (number, line) in (1..).zip(text.lines()) {

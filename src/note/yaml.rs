@@ -1,5 +1,7 @@
 //! Strict reading of front matter as YAML: bounded, without aliases. It does not know which properties exist.
 
+use std::borrow::Cow;
+
 use serde_json::{Map, Number, Value};
 use serde_yaml::Value as Yaml;
 
@@ -28,6 +30,12 @@ pub fn properties(text: &str) -> Result<Map<String, Value>, Vec<Diagnostic>> {
 
 /// Parses the text between the fences.
 pub(crate) fn parse_front(front: &str) -> Result<Map<String, Value>, Diagnostic> {
+    let pairs = parse_pairs(front)?;
+    Ok(pairs.into_iter().map(|(key, value)| (key.into_owned(), value)).collect())
+}
+
+/// The properties in order, each name once.
+pub(crate) fn parse_pairs(front: &str) -> Result<Vec<(Cow<'_, str>, Value)>, Diagnostic> {
     if front.len() > MAX_BYTES {
         return Err(invalid(
             FIRST_LINE,
@@ -36,10 +44,10 @@ pub(crate) fn parse_front(front: &str) -> Result<Map<String, Value>, Diagnostic>
             "move long text into the note's body",
         ));
     }
-    match plain_front(front) {
-        Some(map) => Ok(map),
-        None => parse_strictly(front),
-    }
+    Ok(match plain_front(front) {
+        Some(pairs) => pairs.into_iter().map(|(key, value)| (Cow::Borrowed(key), value)).collect(),
+        None => parse_strictly(front)?.into_iter().map(|(key, value)| (Cow::Owned(key), value)).collect(),
+    })
 }
 
 /// The same by the YAML parser alone.

@@ -31,7 +31,6 @@ const SHARE: usize = 128;
 /// A file as it was when it was last read.
 #[derive(Debug, Clone)]
 pub(super) struct File {
-    pub name: Arc<str>,
     pub stat: Stat,
     /// Whether the stat can be trusted to change with the next save.
     pub settled: bool,
@@ -41,7 +40,17 @@ pub(super) struct File {
 #[derive(Debug, Clone)]
 pub(super) enum Content {
     Note(Arc<ScannedNote>),
-    Problem(Arc<Diagnostic>),
+    /// Why the file at this path is not read.
+    Problem(Arc<(NotePath, Diagnostic)>),
+}
+
+impl File {
+    pub(super) fn name(&self) -> &str {
+        match &self.content {
+            Content::Note(note) => note.path.file_name(),
+            Content::Problem(problem) => problem.0.file_name(),
+        }
+    }
 }
 
 /// What is remembered of a folder; its files are in the order in which they were listed.
@@ -53,13 +62,15 @@ pub(super) struct Folder {
     pub problems: Vec<Diagnostic>,
 }
 
+/// Times are nanoseconds since 1970, at most as many as fit.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Stat {
-    modified: (i64, u32),
-    changed: (i64, u32),
+    modified: i64,
+    changed: i64,
     size: u64,
     inode: u64,
-    device: u64,
+    /// Its two halves as one.
+    device: u32,
 }
 
 /// What became of a file since it was last read.
@@ -133,12 +144,12 @@ impl Look<'_> {
         let mut found = Vec::with_capacity(until - from);
         for (at, name) in listed.names[..until].iter().enumerate().skip(from) {
             // Nearly always the file stands where it stood.
-            let known = before.get(at).filter(|file| *file.name == **name).or_else(|| {
+            let known = before.get(at).filter(|file| file.name() == name).or_else(|| {
                 if listed.names.len() < 4 {
-                    return before.iter().find(|file| *file.name == **name);
+                    return before.iter().find(|file| file.name() == name);
                 }
                 let by_name =
-                    by_name.get_or_insert_with(|| before.iter().map(|file| (&*file.name, file)).collect());
+                    by_name.get_or_insert_with(|| before.iter().map(|file| (file.name(), file)).collect());
                 by_name.get(name.as_str()).copied()
             });
             if let Some(known) = known.filter(|known| known.settled && self.is_in_place(known)) {
@@ -206,11 +217,12 @@ impl Look<'_> {
             Err(VaultError::Missing { .. }) => return None,
             Err(error) => {
                 let stat = statat(dir, name, AtFlags::SYMLINK_NOFOLLOW).ok()?;
-                let problem = Arc::new(problem(&path, &error));
+                let problem = problem(&path, &error);
+                let problem = Arc::new((path, problem));
                 (Stat::of_raw(&stat), Content::Problem(problem), Was::Read { changed: false })
             }
         };
-        let file = File { name: name.into(), stat, settled: stat.is_older_than(started), content };
+        let file = File { stat, settled: stat.is_older_than(started), content };
         Some((file, was))
     }
 
@@ -218,10 +230,8 @@ impl Look<'_> {
         let text: Arc<str> = text.into();
         let place = Arc::new(NoteText::read_now(self.vault, &path, Arc::clone(&text)));
         let folder = self.folders.status_of(&path);
-        let feature = folder.map(|_| {
-            let source = Arc::clone(&place);
-            note::parse_feature_lazily(&path, &text, folder, Arc::new(move || source.read())).into()
-        });
+        let source = || Arc::<NoteText>::clone(&place);
+        let feature = folder.map(|_| note::parse_feature_lazily(&path, &text, folder, source()).into());
         ScannedNote {
             blob,
             modified: stat.modified(),
@@ -235,37 +245,46 @@ impl Look<'_> {
 
 impl Stat {
     fn of(metadata: &Metadata) -> Self {
-        let nanos = |nanos: i64| u32::try_from(nanos).unwrap_or(0);
         Self {
-            modified: (metadata.mtime(), nanos(metadata.mtime_nsec())),
-            changed: (metadata.ctime(), nanos(metadata.ctime_nsec())),
+            modified: nanoseconds(metadata.mtime(), metadata.mtime_nsec()),
+            changed: nanoseconds(metadata.ctime(), metadata.ctime_nsec()),
             size: metadata.size(),
             inode: metadata.ino(),
-            device: metadata.dev(),
+            device: halves(metadata.dev()),
         }
     }
 
     fn of_raw(stat: &rustix::fs::Stat) -> Self {
+        let nanos = |nanos| i64::try_from(nanos).unwrap_or(0);
         Self {
-            modified: (stat.st_mtime, u32::try_from(stat.st_mtime_nsec).unwrap_or(0)),
-            changed: (stat.st_ctime, u32::try_from(stat.st_ctime_nsec).unwrap_or(0)),
+            modified: nanoseconds(stat.st_mtime, nanos(stat.st_mtime_nsec)),
+            changed: nanoseconds(stat.st_ctime, nanos(stat.st_ctime_nsec)),
             size: u64::try_from(stat.st_size).unwrap_or(0),
             inode: stat.st_ino,
-            device: stat.st_dev,
+            device: halves(stat.st_dev),
         }
     }
 
     pub(super) fn modified(&self) -> Timestamp {
-        let (seconds, nanos) = self.modified;
-        Timestamp::new(seconds, i32::try_from(nanos).unwrap_or(0)).unwrap_or(Timestamp::UNIX_EPOCH)
+        Timestamp::from_nanosecond(self.modified.into()).unwrap_or(Timestamp::UNIX_EPOCH)
     }
 
     fn is_older_than(&self, moment: SystemTime) -> bool {
-        let newest = self.modified.max(self.changed);
-        let seconds = u64::try_from(newest.0).unwrap_or(0);
-        let newest = SystemTime::UNIX_EPOCH + Duration::from_secs(seconds);
+        let newest = u64::try_from(self.modified.max(self.changed)).unwrap_or(0);
+        // Clocks may count whole seconds.
+        let newest = SystemTime::UNIX_EPOCH + Duration::from_secs(newest / NANOSECONDS.unsigned_abs());
         moment.duration_since(newest).is_ok_and(|age| age > RACY)
     }
+}
+
+const NANOSECONDS: i64 = 1_000_000_000;
+
+fn nanoseconds(seconds: i64, nanos: i64) -> i64 {
+    seconds.saturating_mul(NANOSECONDS).saturating_add(nanos)
+}
+
+fn halves(device: u64) -> u32 {
+    u32::try_from((device >> 32) ^ (device & u64::from(u32::MAX))).unwrap_or_default()
 }
 
 fn problem(path: &NotePath, error: &VaultError) -> Diagnostic {
@@ -287,7 +306,7 @@ mod tests {
 
     #[test]
     fn stats_are_believed_once_they_are_older_than_the_clock_is_coarse() {
-        let stat = Stat { modified: (100, 0), changed: (101, 5), ..Stat::default() };
+        let stat = Stat { modified: 100 * NANOSECONDS, changed: 101 * NANOSECONDS + 5, ..Stat::default() };
         let at = |seconds| SystemTime::UNIX_EPOCH + Duration::from_secs(seconds);
         assert!(!stat.is_older_than(at(103)));
         assert!(stat.is_older_than(at(104)));
@@ -332,7 +351,7 @@ mod tests {
         let look = Look { vault: &vault, folders: &folders, folders_changed: false, known: &known };
         let listed = [Listed { names: names.clone(), ..Listed::default() }];
         let found: Vec<String> =
-            look.at_all(&listed).remove(0).iter().map(|(file, _)| file.name.to_string()).collect();
+            look.at_all(&listed).remove(0).iter().map(|(file, _)| file.name().to_owned()).collect();
         let expected: Vec<String> =
             names.into_iter().enumerate().filter(|(at, _)| at % 100 != 7).map(|(_, name)| name).collect();
         assert_eq!(found, expected);

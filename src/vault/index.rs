@@ -20,7 +20,7 @@ use crate::domain::{Diagnostic, NotePath};
 use crate::note::{self, FeatureHead};
 
 /// First bytes of the file; the number is the format's.
-const MAGIC: &[u8; 8] = b"ado\0idx\x01";
+const MAGIC: &[u8; 8] = b"ado\0idx\x02";
 const CHECKSUM: usize = 4;
 
 #[derive(Serialize, Deserialize)]
@@ -49,7 +49,6 @@ struct StoredFile<'a> {
 }
 
 #[derive(Serialize, Deserialize)]
-#[expect(clippy::large_enum_variant, reason = "nearly all are notes, and each lives for a moment")]
 enum StoredContent<'a> {
     Note {
         blob: TextId,
@@ -130,25 +129,25 @@ impl<'a> StoredFile<'a> {
                 links_by_path: note.links_by_path,
                 feature: note.feature.as_ref().map(|feature| FeatureHead::of(feature)),
             },
-            Content::Problem(problem) => StoredContent::Problem(Diagnostic::clone(problem)),
+            Content::Problem(problem) => StoredContent::Problem(problem.1.clone()),
         };
-        Self { name: &file.name, stat: file.stat, settled: file.settled, content }
+        Self { name: file.name(), stat: file.stat, settled: file.settled, content }
     }
 
     fn restored(self, vault: &Vault, folder: &str) -> Option<File> {
         let content = match self.content {
-            StoredContent::Problem(problem) => Content::Problem(Arc::new(problem)),
+            StoredContent::Problem(problem) => {
+                Content::Problem(Arc::new((NotePath::new(joined(folder, self.name)).ok()?, problem)))
+            }
             StoredContent::Note { blob, links_by_path, feature } => {
                 let path = NotePath::new(joined(folder, self.name)).ok()?;
                 let text = Arc::new(NoteText::on_disk(vault, &path));
-                let feature = feature.map(|head| {
-                    let source = Arc::clone(&text);
-                    note::feature_of_head(head, &path, Arc::new(move || source.read())).into()
-                });
+                let source = || Arc::<NoteText>::clone(&text);
+                let feature = feature.map(|head| note::feature_of_head(head, &path, source()).into());
                 let modified = self.stat.modified();
                 Content::Note(Arc::new(ScannedNote { path, blob, modified, feature, links_by_path, text }))
             }
         };
-        Some(File { name: self.name.into(), stat: self.stat, settled: self.settled, content })
+        Some(File { stat: self.stat, settled: self.settled, content })
     }
 }

@@ -172,7 +172,7 @@ impl Scanner {
         let look = Look { vault: &self.vault, folders, folders_changed: false, known };
         let found = look.at_all(&listed).pop().unwrap_or_default();
         let Some(folder) = known.get_mut(path.folder()) else { return };
-        let at = folder.files.iter().position(|file| *file.name == *path.file_name());
+        let at = folder.files.iter().position(|file| file.name() == path.file_name());
         let before = at.map(|at| folder.files[at].clone());
         let was = Folder { files: before.into_iter().collect(), ..Folder::default() };
         match (at, found.first()) {
@@ -233,9 +233,9 @@ impl Scanner {
         if before.files.iter().any(|file| matches!(file.content, Content::Problem(_))) {
             changes.is_large = true;
         }
-        let present: HashSet<&str> = found.iter().map(|(file, _)| &*file.name).collect();
-        for gone in before.files.iter().filter(|file| !present.contains(&*file.name)) {
-            if let Ok(path) = NotePath::new(walk::joined(folder, &gone.name)) {
+        let present: HashSet<&str> = found.iter().map(|(file, _)| file.name()).collect();
+        for gone in before.files.iter().filter(|file| !present.contains(file.name())) {
+            if let Ok(path) = NotePath::new(walk::joined(folder, gone.name())) {
                 changes.notes.push((path, None));
             }
         }
@@ -288,6 +288,11 @@ impl Scan {
         self.notes.binary_search_by(|note| note.path.cmp(path)).ok().map(|at| &*self.notes[at])
     }
 
+    /// Whether there is a note at this path.
+    pub fn has(&self, path: &str) -> bool {
+        self.notes.binary_search_by(|note| note.path.as_str().cmp(path)).is_ok()
+    }
+
     /// All files that links can lead to: the notes, then the others.
     pub fn files(&self) -> impl Iterator<Item = &NotePath> {
         self.notes.iter().map(|note| &note.path).chain(self.others())
@@ -331,7 +336,7 @@ fn all_of(known: &HashMap<String, Folder>) -> Scan {
     for file in folders.into_iter().flat_map(|(_, folder)| &folder.files) {
         match &file.content {
             Content::Note(note) => notes.push(Arc::clone(note)),
-            Content::Problem(problem) => problems.push(Diagnostic::clone(problem)),
+            Content::Problem(problem) => problems.push(problem.1.clone()),
         }
     }
     notes.sort_by(|one, other| one.path.cmp(&other.path));
@@ -350,7 +355,7 @@ fn all_of(known: &HashMap<String, Folder>) -> Scan {
 fn others_of(known: &HashMap<String, Folder>, copies: &[NotePath]) -> Vec<NotePath> {
     let of_folder = |(path, folder): (&String, &Folder)| {
         let unread = folder.files.iter().filter(|file| matches!(file.content, Content::Problem(_)));
-        let names = folder.others.iter().map(|name| &**name).chain(unread.map(|file| &*file.name));
+        let names = folder.others.iter().map(|name| &**name).chain(unread.map(File::name));
         names.filter_map(|name| NotePath::new(walk::joined(path, name)).ok()).collect::<Vec<_>>()
     };
     let mut others: Vec<NotePath> = known.iter().flat_map(of_folder).chain(copies.iter().cloned()).collect();

@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use jiff::Timestamp;
 
 use super::{TextId, Vault};
-use crate::domain::{Feature, NotePath, Shared};
+use crate::domain::{Feature, NotePath, Shared, Text};
 
 /// A note of a scan.
 #[derive(Debug, Clone)]
@@ -63,11 +63,6 @@ impl NoteText {
         Self { held: Mutex::new(held), ..Self::on_disk(vault, path) }
     }
 
-    pub(super) fn read(&self) -> Arc<str> {
-        let held = self.held().text.clone();
-        held.unwrap_or_else(|| self.vault.read(&self.path).unwrap_or_default().into())
-    }
-
     fn get(&self) -> Arc<str> {
         let mut held = self.held();
         held.is_asked_for = true;
@@ -85,6 +80,14 @@ impl NoteText {
 
     fn held(&self) -> MutexGuard<'_, Held> {
         self.held.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Text for NoteText {
+    /// The text in memory, else what stands in the file.
+    fn read(&self) -> Arc<str> {
+        let held = self.held().text.clone();
+        held.unwrap_or_else(|| self.vault.read(&self.path).unwrap_or_default().into())
     }
 }
 
