@@ -62,17 +62,18 @@ impl Matcher {
         {
             return Ok(Arc::clone(matched));
         }
-        let mut reader = Reader { known: &self.read, used: HashMap::new(), texts: None, history };
+        let mut reader = Reader { known: &self.read, used: HashMap::new(), present: 0, texts: None, history };
         let mut left_behind: HashMap<FeatureId, Vec<NotePath>> = HashMap::new();
         let mut befores = Vec::with_capacity(notes.len());
         for note in notes {
             befores.push(reader.by_path(*note, committed, &mut left_behind)?);
         }
-        let present = scan.notes.iter().filter(|note| committed.text_at(&note.path).is_some()).count();
+        let others = scan.notes.iter().filter(|note| note.feature.is_none());
+        let present = reader.present + others.filter(|note| committed.text_at(&note.path).is_some()).count();
         if present < committed.len() {
-            for (path, text) in committed.iter().filter(|(path, _)| scan.note(path).is_none()) {
-                if let Some(id) = reader.read(path, text)?.id {
-                    left_behind.entry(id).or_default().push(path.clone());
+            for (path, text) in committed.missing(|path| scan.has(path)) {
+                if let Some(id) = reader.read(&path, text)?.id {
+                    left_behind.entry(id).or_default().push(path);
                 }
             }
             left_behind.values_mut().for_each(|paths| paths.sort());
@@ -94,6 +95,8 @@ impl Matcher {
 struct Reader<'a> {
     known: &'a HashMap<TextId, Said>,
     used: HashMap<TextId, Said>,
+    /// Notes found where the commit has them.
+    present: usize,
     texts: Option<CommittedTexts>,
     history: &'a History,
 }
@@ -108,6 +111,7 @@ impl Reader<'_> {
     ) -> Result<Option<Before>, EngineError> {
         let path = &note.path;
         let Some(text) = committed.text_at(path) else { return Ok(None) };
+        self.present += 1;
         if note.blob == text {
             return Ok(Some(before(path, feature.properties.status, true)));
         }

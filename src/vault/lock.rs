@@ -95,7 +95,9 @@ fn release(file: &File) {
 /// `.ado/`, made if missing and kept out of git.
 pub(crate) fn private_folder(vault: &Vault) -> Result<PathBuf, VaultError> {
     let folder = vault.root().join(".ado");
-    fs::create_dir_all(&folder).map_err(|source| VaultError::io("make", &folder, source))?;
+    if !folder.is_dir() {
+        fs::create_dir_all(&folder).map_err(|source| VaultError::io("make", &folder, source))?;
+    }
     let ignore = folder.join(".gitignore");
     if !ignore.exists() {
         place::replace_unsynced(&ignore, b"*\n")?;

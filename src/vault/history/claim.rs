@@ -151,7 +151,7 @@ impl History {
     /// # Errors
     /// [`VaultError::Program`] when the remote cannot be reached.
     pub fn hear_of_claims(&self) -> Result<(), VaultError> {
-        let Some(remote) = self.remote_name(&self.repository()?)? else { return Ok(()) };
+        let Some(remote) = self.remote_name(&*self.repository()?)? else { return Ok(()) };
         let heard = self.fetch_claims(&remote, &format!("{CLAIMS}*"), HEARING_LIMIT)?;
         if heard.status.success() {
             return Ok(());

@@ -55,7 +55,7 @@ impl History {
     /// When what is owed cannot be read.
     pub fn release_index(&self, _lock: &VaultLock) -> Result<(), VaultError> {
         if self.held().take().is_some() && !self.index_debt()?.is_empty() {
-            self.settle_index(&self.repository()?, &[]);
+            self.settle_index(&*self.repository()?, &[]);
         }
         Ok(())
     }

@@ -1,29 +1,18 @@
-//! What the last commit says: where feature notes lie and with which text, who changed a note last.
+//! What the last commits say: texts of notes, who changed a note last.
 
-use std::collections::HashMap;
-use std::sync::{Arc, PoisonError};
-
-use git2::{ErrorCode, ObjectType, Oid, Repository, Signature, Sort, TreeWalkMode, TreeWalkResult};
+use git2::{ErrorCode, ObjectType, Oid, Repository, Signature, Sort};
 use serde::{Deserialize, Serialize};
 use sha1::{Digest, Sha1};
 
 use super::super::VaultError;
 use super::commit::{OWN_MAIL, human};
 use super::repository::{History, entry_at};
-use crate::domain::{GitId, NotePath, without_number};
+use crate::domain::{GitId, NotePath};
 use crate::note;
 
 /// A text by the name that git has for it: texts with the same name are the same.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct TextId([u8; 20]);
-
-/// The notes of the features folder at HEAD.
-#[derive(Debug, Default)]
-pub struct CommittedFeatures {
-    /// Where and which the features folder is.
-    tree: Option<(String, Oid)>,
-    texts: HashMap<NotePath, TextId>,
-}
 
 /// Reads texts of the last commits.
 pub struct CommittedTexts(Repository);
@@ -38,28 +27,8 @@ impl TextId {
     }
 
     /// `None` for the names of a repository with longer ones.
-    fn named(id: Oid) -> Option<Self> {
+    pub(super) fn named(id: Oid) -> Option<Self> {
         id.as_bytes().try_into().ok().map(Self)
-    }
-}
-
-impl CommittedFeatures {
-    /// The text of the note at `path`; `None` where the commit has no such note.
-    pub fn text_at(&self, path: &NotePath) -> Option<TextId> {
-        self.texts.get(path).copied()
-    }
-
-    /// All notes in no order.
-    pub fn iter(&self) -> impl Iterator<Item = (&NotePath, TextId)> {
-        self.texts.iter().map(|(path, text)| (path, *text))
-    }
-
-    pub fn len(&self) -> usize {
-        self.texts.len()
-    }
-
-    pub fn is_empty(&self) -> bool {
-        self.texts.is_empty()
     }
 }
 
@@ -134,34 +103,9 @@ impl History {
         text_of(&repository, entry.id()).map(Some)
     }
 
-    /// All notes below the features folder at HEAD. While that folder stays the same, it is the same value again.
-    pub fn committed_features(&self) -> Result<Arc<CommittedFeatures>, VaultError> {
-        let repository = self.repository()?;
-        let Some((folder, tree)) = self.features_tree(&repository)? else { return Ok(Arc::default()) };
-        let version = Some((folder.clone(), tree.id()));
-        let mut last = self.committed.lock().unwrap_or_else(PoisonError::into_inner);
-        if last.tree == version {
-            return Ok(Arc::clone(&last));
-        }
-        let mut texts = HashMap::with_capacity(last.texts.len());
-        tree.walk(TreeWalkMode::PreOrder, |parent, entry| {
-            let name = entry.name().unwrap_or_default();
-            if entry.kind() == Some(ObjectType::Blob)
-                && name.ends_with(".md")
-                && let Ok(path) = NotePath::new(format!("{folder}/{parent}{name}"))
-            {
-                texts.extend(TextId::named(entry.id()).map(|text| (path, text)));
-            }
-            TreeWalkResult::Ok
-        })
-        .map_err(|error| VaultError::git("read the last commit", error))?;
-        *last = Arc::new(CommittedFeatures { tree: version, texts });
-        Ok(Arc::clone(&last))
-    }
-
     /// For reading what [`History::committed_features`] names.
     pub fn committed_texts(&self) -> Result<CommittedTexts, VaultError> {
-        self.repository().map(CommittedTexts)
+        self.open_anew().map(CommittedTexts)
     }
 
     /// Texts of the note before HEAD's, newest first, as long as it lay at this path; at most `most`.
@@ -202,7 +146,7 @@ impl History {
         let found = if differs { None } else { self.last_author_but(path, Some(OWN_MAIL))? };
         match found {
             Some(person) => Ok(person),
-            None => Ok(in_words(&human(&self.repository()?)?)),
+            None => Ok(in_words(&human(&*self.repository()?)?)),
         }
     }
 
@@ -234,33 +178,6 @@ impl History {
             }
         }
         Ok(None)
-    }
-
-    /// The features folder at HEAD, found by name without its number, with its path in the vault.
-    fn features_tree<'r>(
-        &self,
-        repository: &'r Repository,
-    ) -> Result<Option<(String, git2::Tree<'r>)>, VaultError> {
-        let failed = |error| VaultError::git("read the last commit", error);
-        let Some(mut tree) = self.head_tree(repository)? else { return Ok(None) };
-        if !self.folder_in_repository().is_empty() {
-            let Some(entry) = entry_at(&tree, self.folder_in_repository())? else { return Ok(None) };
-            tree = repository.find_tree(entry.id()).map_err(failed)?;
-        }
-        let present = self.vault.folders()?;
-        let names: Vec<(String, Oid)> = tree
-            .iter()
-            .filter(|entry| entry.kind() == Some(ObjectType::Tree))
-            .filter_map(|entry| Some((entry.name().ok()?.to_owned(), entry.id())))
-            .collect();
-        let found = names
-            .iter()
-            .find(|(name, _)| name == present.features())
-            .or_else(|| names.iter().find(|(name, _)| without_number(name) == "features"));
-        match found {
-            Some((name, id)) => Ok(Some((name.clone(), repository.find_tree(*id).map_err(failed)?))),
-            None => Ok(None),
-        }
     }
 }
 

@@ -90,7 +90,7 @@ impl History {
 
     /// Whether there is a remote to speak to.
     pub fn has_remote(&self) -> Result<bool, VaultError> {
-        Ok(self.remote_name(&self.repository()?)?.is_some())
+        Ok(self.remote_name(&*self.repository()?)?.is_some())
     }
 
     /// None on a detached HEAD: nothing is pulled or pushed there.

@@ -8,11 +8,12 @@ use std::time::Instant;
 use git2::{ErrorCode, Oid, Repository, RepositoryState};
 
 use super::super::{Vault, VaultError};
-use super::read::CommittedFeatures;
+use super::committed::CommittedFeatures;
+use super::handle::Handles;
 use crate::domain::NotePath;
 use crate::note;
 
-/// The vault's git history. Every call opens the repository anew, so that what other programs do to it is seen.
+/// The vault's git history. What other programs do to the repository is seen by the next call.
 #[derive(Debug)]
 pub struct History {
     pub(super) vault: Vault,
@@ -28,6 +29,7 @@ pub struct History {
     pub(super) held: Mutex<Option<Instant>>,
     /// Whether the repository's hooks judge commits.
     pub(super) hooks: AtomicBool,
+    pub(super) handles: Handles,
 }
 
 /// Where HEAD points: a branch, which may have no commit yet.
@@ -79,6 +81,7 @@ impl History {
             committed: Mutex::default(),
             held: Mutex::default(),
             hooks: AtomicBool::new(false),
+            handles: Handles::default(),
         })
     }
 
@@ -126,12 +129,6 @@ impl History {
             }
         };
         Some(format!("the vault's repository has an unfinished {what}; finish it: {remedy}"))
-    }
-
-    pub(super) fn repository(&self) -> Result<Repository, VaultError> {
-        Repository::open(&self.git_dir).map_err(|error| {
-            VaultError::git(format!("open the repository `{}`", self.git_dir.display()), error)
-        })
     }
 
     /// The branch that HEAD names and its commit.

@@ -34,7 +34,7 @@ impl History {
     /// Who may approve, where the user's git says so: `ado.approvalAuthority`. It lies outside of the vault, so whoever
     /// may edit the settings cannot weaken it.
     pub fn approval_authority(&self) -> Result<Option<String>, VaultError> {
-        let config = settings(&self.repository()?)?;
+        let config = settings(&*self.repository()?)?;
         Ok(text(&config, "ado.approvalAuthority"))
     }
 
