@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use tokio::sync::mpsc;
@@ -13,6 +13,7 @@ use super::boxes::choose_sandbox;
 use super::failure::Failure;
 use super::flight::{Finished, Flight};
 use super::issues::IssueDesk;
+use super::looking::Looking;
 use super::observe::{Circumstances, Observation, Observer, fatal_problems};
 use super::preview::stale;
 use super::progress::NO_SANDBOX;
@@ -23,7 +24,7 @@ use crate::domain::{Effect, FeatureId, Hold, NotePath, Plan, PullRequestView, Ru
 use crate::forge::Forges;
 use crate::models::{self, Health};
 use crate::sandbox::Sandbox;
-use crate::vault::{History, Look, OwnTexts, Sweeper, Vault, VaultLock, Watch, WatchLock};
+use crate::vault::{History, OwnTexts, Sweeper, Vault, VaultLock, WatchLock};
 
 /// How an engine is opened.
 pub struct Options {
@@ -88,10 +89,10 @@ pub struct Engine {
     pub(super) bell: Bell,
     /// When a look was last rung for.
     pub(super) rang: Option<Instant>,
-    observer: Observer,
+    pub(super) observer: Observer,
     pub(super) sweeper: Sweeper,
     pub(super) executor: Arc<dyn StepExecutor>,
-    no_sandbox: Option<String>,
+    pub(super) no_sandbox: Option<String>,
     pub(super) only: Vec<FeatureId>,
     listener: Arc<dyn Listener>,
     pub(super) done_sender: mpsc::UnboundedSender<Finished>,
@@ -112,8 +113,7 @@ pub struct Engine {
     settling: bool,
     /// Whether a note was written too lately at the last look to say what it waits for.
     pub(super) unsaid: bool,
-    /// Where alone something happened since the last look; `None` where that is not known.
-    changed: Option<Vec<NotePath>>,
+    pub(super) looking: Looking,
     /// As the settings of the last look say.
     pace: Pace,
     /// What a crash left uncommitted of ado's own writing.
@@ -188,7 +188,7 @@ impl Engine {
             owed: Mutex::default(),
             settling: false,
             unsaid: false,
-            changed: None,
+            looking: Looking::default(),
             pace: pace(&first.snapshot.config.settings),
             own: OwnTexts::default(),
             paused: None,
@@ -270,7 +270,7 @@ impl Engine {
     pub async fn watch(&mut self, stop: &CancellationToken) -> Result<Outcome, EngineError> {
         let mut pace = self.pace;
         self.hear_of_claims().await?;
-        let (mut _watch, mut looks) = Watch::start(&self.vault, pace.debounce, pace.poll)?;
+        let mut _watch = self.looking.watch(&self.vault, pace.debounce, pace.poll)?;
         loop {
             let plan = self.settle(stop).await?;
             if stop.is_cancelled() {
@@ -278,7 +278,7 @@ impl Engine {
             }
             if self.pace != pace {
                 pace = self.pace;
-                (_watch, looks) = Watch::start(&self.vault, pace.debounce, pace.poll)?;
+                _watch = self.looking.watch(&self.vault, pace.debounce, pace.poll)?;
             }
             let poll = pace.poll;
             let pause = if self.waits_on_time(&plan) { short_wait(&plan) } else { poll };
@@ -287,14 +287,11 @@ impl Engine {
                 finished = self.done.recv(), if self.paused.is_none() => self.take_finished(finished)?,
                 () = self.issues.round() => {}
                 () = self.bell.heard(self.rang) => self.ask_forges_again(),
-                look = looks.recv() => {
+                look = self.looking.recv() => {
                     if look.is_none() {
                         tokio::time::sleep(pause).await;
                     }
-                    self.changed = match (look, looks.try_recv()) {
-                        (Some(Look::Changed(paths)), Err(_)) => Some(paths),
-                        _ => None,
-                    };
+                    self.looking.take_hint(look, &self.vault);
                 }
                 () = tokio::time::sleep(pause) => {}
             }
@@ -383,7 +380,13 @@ impl Engine {
             if let Err(error) = released {
                 tracing::warn!(%error, "the git index is updated later");
             }
-            if !performed? {
+            if performed? {
+                if !self.cut_off {
+                    self.looking.at_what_was_written(&self.vault);
+                }
+            } else if self.looking.may_have_missed_something() {
+                continue;
+            } else {
                 return Ok(Settled { look, plan });
             }
         }
@@ -491,26 +494,6 @@ impl Engine {
             }
         }
         Ok(changed)
-    }
-
-    /// One look: where something happened if that is known, else at everything.
-    pub fn look(&mut self) -> Result<Observation, EngineError> {
-        let circumstances = Circumstances {
-            in_flight: self.in_flight.iter().map(|(run, flight)| (run.clone(), flight.key)).collect(),
-            pull_requests: self.pull_requests.clone(),
-            asked: self.only.clone(),
-            only_asked: !self.only.is_empty(),
-            no_sandbox: self.no_sandbox.clone(),
-            is_paced: !self.books_only,
-            held: self.held.clone(),
-            owed: self.owed.lock().unwrap_or_else(PoisonError::into_inner).clone(),
-        };
-        let look = match self.changed.take() {
-            Some(paths) => self.observer.look_at(&paths, &self.book, &self.history, &circumstances),
-            None => self.observer.look(&self.book, &self.history, &circumstances),
-        }?;
-        self.history.set_hooks(look.snapshot.config.settings.commit_hooks);
-        Ok(look)
     }
 
     /// Whether something waits only for time to pass: a retry, a quota, a note that is being typed.

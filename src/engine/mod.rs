@@ -22,6 +22,7 @@ mod flight;
 mod issues;
 mod late_saves;
 mod ledger;
+mod looking;
 mod observe;
 mod pace;
 mod perform;

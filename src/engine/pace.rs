@@ -13,7 +13,7 @@ use super::observe::{Observation, fresh_until};
 use super::recover::is_shown;
 use super::transition::{NoteChange, text_after};
 use crate::domain::{Effect, FeatureView, Hold, HoldReason, NotePath, RunId, RunState, Shared, is_below};
-use crate::vault::{canvases_and_bookmarks, mended_among};
+use crate::vault::{ScannedNote, canvases_and_bookmarks, mended_among};
 
 impl Engine {
     /// Why this effect has to wait: its move would mend a link in a note that is being typed.
@@ -66,9 +66,14 @@ impl Engine {
         let quiet = look.snapshot.config.settings.quiet_seconds;
         let fresh = |modified: Timestamp| fresh_until(modified, quiet, now);
         let runs = look.folders.runs();
+        let committed = self.history.committed_features()?;
+        let is_committed = |note: &ScannedNote| committed.text_at(&note.path) == Some(note.blob);
         let notes = look.scan.notes.iter().filter(|note| !is_below(note.path.as_str(), runs));
-        let mut typed: Vec<(NotePath, Timestamp)> =
-            notes.filter_map(|note| Some((note.path.clone(), fresh(note.modified)?))).collect();
+        let fresh_notes = notes.filter_map(|note| Some((note, fresh(note.modified)?)));
+        let mut typed: Vec<(NotePath, Timestamp)> = fresh_notes
+            .filter(|(note, _)| !is_committed(note))
+            .map(|(note, until)| (note.path.clone(), until))
+            .collect();
         for path in canvases_and_bookmarks(&self.vault, &look.scan) {
             let modified = std::fs::metadata(self.vault.root().join(path.as_str()))
                 .and_then(|metadata| metadata.modified())

@@ -45,6 +45,7 @@ impl Journal {
         };
         let end = end as u64;
         place::make_parents(&absolute)?;
+        vault.wrote(&path);
         let failed = |source| VaultError::io("open", &absolute, source);
         let file = OpenOptions::new().append(true).create(true).open(&absolute).map_err(failed)?;
         if file.metadata().map_err(failed)?.len() != end {
@@ -128,6 +129,7 @@ pub fn write_transcript(vault: &Vault, run: &RunId, name: &str, text: &str) -> R
     let path = NotePath::new(format!("{}/{run}/transcript/{stem}.jsonl", vault.folders()?.runs()))?;
     let absolute = vault.absolute(&path)?;
     place::make_parents(&absolute)?;
+    vault.wrote(&path);
     place::replace(&absolute, text.as_bytes())?;
     Ok(path)
 }

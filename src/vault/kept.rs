@@ -12,11 +12,12 @@ use std::time::{Duration, SystemTime};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
+use super::left_place::LeftPlaces;
 use super::lock::private_folder;
 use super::root::{into_text, is_absent, read_note};
 use super::seam::change;
 use super::store::{Created, create, edit};
-use super::{StoreError, Vault, VaultError, VaultLock, json, left_place, place, swap};
+use super::{StoreError, Vault, VaultError, VaultLock, json, place, swap};
 use crate::domain::{ContentHash, NotePath};
 
 /// How long a swapped-out file is looked at again after its last change.
@@ -136,6 +137,7 @@ impl Kept {
             return Ok(Some(self.file.clone()));
         }
         let temporary = &self.entry.temporary;
+        vault.wrote(&self.entry.note);
         if let Ok(note) = vault.absolute(&self.entry.note)
             && let Some(aside) = swap::recover_aside(temporary, &note)?
         {
@@ -160,25 +162,26 @@ pub struct Sweeper {
     vault: Vault,
     /// What each file was when it was last looked into, by its record.
     seen: HashMap<PathBuf, SystemTime>,
+    left: LeftPlaces,
 }
 
 impl Sweeper {
     pub fn new(vault: &Vault) -> Self {
-        Self { vault: vault.clone(), seen: HashMap::new() }
+        Self { vault: vault.clone(), seen: HashMap::new(), left: LeftPlaces::default() }
     }
 
     /// Whether a file would be looked into: one that changed and then was left alone for `quiet`, or one that was kept
     /// long enough. Needs no lock.
-    pub fn is_due(&self, quiet: Duration) -> Result<bool, VaultError> {
+    pub fn is_due(&mut self, quiet: Duration) -> Result<bool, VaultError> {
         let now = SystemTime::now();
         let due = |record: &PathBuf| self.next(record, now, quiet) != Next::Rest;
-        Ok(records(&self.vault, None)?.iter().any(due) || left_place::is_due(&self.vault, quiet)?)
+        Ok(records(&self.vault, None)?.iter().any(due) || self.left.is_due(&self.vault, quiet)?)
     }
 
     /// Merges late saves into their notes; where that conflicts they become conflict notes. A file that changed less than
     /// `quiet` ago is still being written and waits. Gives the notes that were written.
     pub fn sweep(&mut self, lock: &VaultLock, quiet: Duration) -> Result<Vec<NotePath>, VaultError> {
-        left_place::take_in(&self.vault, quiet)?;
+        self.left.take_in(&self.vault, quiet)?;
         let now = SystemTime::now();
         let mut written = Vec::new();
         let mut seen = HashMap::new();
@@ -326,7 +329,7 @@ pub(crate) fn follow_move(vault: &Vault, from: &NotePath, to: &NotePath) -> Resu
 }
 
 /// What the names of the records of one note begin with.
-fn mark(note: &NotePath) -> String {
+pub(super) fn mark(note: &NotePath) -> String {
     ContentHash::of(note.as_str()).as_str()[..16].to_owned()
 }
 

@@ -173,6 +173,8 @@ fn rename(vault: &Vault, from: &NotePath, to: &NotePath) -> Result<Option<Begun>
     }
     save(&record, &begun)?;
     place::make_parents(&new)?;
+    vault.wrote(from);
+    vault.wrote(to);
     let renamed = place::rename_new(&old, &new);
     if !matches!(renamed, Ok(true)) {
         place::remove(&record)?;

@@ -2,11 +2,12 @@
 //!
 //! Does not know what any note means.
 
+use std::collections::BTreeSet;
 use std::fs::{self, File};
 use std::io::{self, Read};
 use std::os::fd::AsFd;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use rustix::fs::{CWD, Mode, OFlags};
 
@@ -17,11 +18,16 @@ use crate::domain::{InvalidId, NotePath, without_number};
 /// Notes above this many bytes are never read or written.
 pub(crate) const MAX_NOTE_BYTES: u64 = 1024 * 1024;
 
-/// A vault on disk. Cheap to clone; holds no state but its place and what its file system can do.
+/// A vault on disk. Cheap to clone; holds no state but its place, what its file system can do, and where this process
+/// wrote since somebody asked.
 #[derive(Debug, Clone)]
-pub struct Vault {
-    root: Arc<Path>,
-    way: Arc<OnceLock<Way>>,
+pub struct Vault(Arc<Place>);
+
+#[derive(Debug)]
+struct Place {
+    root: Box<Path>,
+    way: OnceLock<Way>,
+    written: Mutex<BTreeSet<NotePath>>,
 }
 
 impl Vault {
@@ -48,29 +54,43 @@ impl Vault {
     }
 
     fn rooted(root: &Path) -> Self {
-        Self { root: Arc::from(root), way: Arc::default() }
+        Self(Arc::new(Place { root: root.into(), way: OnceLock::new(), written: Mutex::default() }))
     }
 
     /// How notes are replaced on the vault's file system: tried once, when it is first asked for.
     pub fn way(&self) -> Result<Way, VaultError> {
-        if let Some(way) = self.way.get() {
+        if let Some(way) = self.0.way.get() {
             return Ok(*way);
         }
         let way = Way::probe(&private_folder(self)?)?;
         if let Some(limit) = way.limit() {
             tracing::warn!("{way}: {limit}");
         }
-        Ok(*self.way.get_or_init(|| way))
+        Ok(*self.0.way.get_or_init(|| way))
     }
 
     /// Absolute and without symbolic links.
     pub fn root(&self) -> &Path {
-        &self.root
+        &self.0.root
+    }
+
+    /// Remembers that this process wrote, moved or removed the file or folder at `path`.
+    pub(super) fn wrote(&self, path: &NotePath) {
+        self.written().insert(path.clone());
+    }
+
+    /// Files and folders that this process wrote, moved or removed since this was last asked.
+    pub fn take_written(&self) -> BTreeSet<NotePath> {
+        std::mem::take(&mut *self.written())
+    }
+
+    fn written(&self) -> MutexGuard<'_, BTreeSet<NotePath>> {
+        self.0.written.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// The vault's folders as they are named on disk now.
     pub fn folders(&self) -> Result<Folders, VaultError> {
-        Folders::of(&self.root)
+        Folders::of(self.root())
     }
 
     /// The absolute path of `path`, which need not exist.
@@ -84,7 +104,7 @@ impl Vault {
             let text = path.to_string();
             return Err(VaultError::InvalidPath(InvalidId { kind: "path in the vault", text, expected }));
         }
-        let absolute = self.root.join(path.as_str());
+        let absolute = self.root().join(path.as_str());
         for candidate in absolute.ancestors().take_while(|candidate| *candidate != self.root()) {
             match fs::symlink_metadata(candidate) {
                 Ok(found) => match fs::canonicalize(candidate) {

@@ -125,6 +125,7 @@ pub fn create(_lock: &VaultLock, vault: &Vault, path: &NotePath, text: &str) -> 
     if !placed? {
         return Ok(Created::Exists);
     }
+    vault.wrote(path);
     place::sync_folder(&place)?;
     Ok(Created::New)
 }
@@ -141,6 +142,7 @@ pub fn write_projection(
         return Ok(false);
     }
     place::make_parents(&place)?;
+    vault.wrote(path);
     place::replace(&place, text.as_bytes())?;
     Ok(true)
 }
@@ -198,6 +200,9 @@ fn swap(
         .map_err(|error| gone_or(path, place, error))
         .and_then(|like| place::write_synced(&temporary, after.as_bytes(), Some(&like)))
         .and_then(|()| settled_text(path, place));
+    // The file itself, where `path` is a link to it.
+    let real = place.strip_prefix(vault.root()).ok().and_then(|inside| NotePath::new(inside.to_str()?).ok());
+    vault.wrote(real.as_ref().unwrap_or(path));
     let swapped = match ready {
         // Most saves that come in between are seen here, without the note ever being touched.
         Ok(present) if present != expected => {
