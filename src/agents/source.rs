@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use crate::domain::AuthorTrust;
 use crate::note::plain;
 
 /// Where a text comes from.
@@ -9,6 +10,8 @@ use crate::note::plain;
 pub(super) enum Source {
     /// A part of the feature note: `the feature note`, `title of the feature note`.
     Request(&'static str),
+    /// The same part of a note that was made from an issue and quotes it.
+    Issue(&'static str, AuthorTrust),
     /// What a planner proposed.
     Plan,
     /// What rules and reviewers found.
@@ -46,6 +49,8 @@ pub(super) enum Trust {
     Repository,
     /// Programs, and whoever they repeat.
     Program,
+    /// Anybody.
+    Outside,
 }
 
 impl Trust {
@@ -57,6 +62,7 @@ impl Trust {
             Self::Agent => "agent",
             Self::Repository => "repository",
             Self::Program => "program",
+            Self::Outside => "outside",
         }
     }
 }
@@ -71,7 +77,8 @@ impl Source {
     pub(super) fn trust(&self) -> Trust {
         match self {
             Self::Request(_) => Trust::Vault,
-            Self::Person => Trust::Person,
+            Self::Issue(_, AuthorTrust::Outside) => Trust::Outside,
+            Self::Person | Self::Issue(..) => Trust::Person,
             Self::Plan | Self::Findings(_) => Trust::Agent,
             Self::Facts | Self::Diff | Self::File(_) | Self::Files => Trust::Repository,
             Self::Gates(_) | Self::GateOutput(_) | Self::Tool { .. } | Self::Problem => Trust::Program,
@@ -101,6 +108,7 @@ impl fmt::Display for Source {
         };
         match self {
             Self::Request(part) | Self::Findings(part) | Self::Gates(part) => f.write_str(part),
+            Self::Issue(part, _) => write!(f, "{part}, which quotes an issue"),
             Self::Plan => f.write_str("the plan"),
             Self::Person => f.write_str("words of a person"),
             Self::Facts => f.write_str("facts about the repository"),

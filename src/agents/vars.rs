@@ -19,6 +19,10 @@ pub(super) fn vars(
 ) -> PromptVars {
     let request = job.request;
     let part = |source: Source, text: &str, share: usize| fence.wrap(&source, text, (room / share).max(400));
+    let of_note = |part| match request.feature.of_issue {
+        Some(trust) => Source::Issue(part, trust),
+        None => Source::Request(part),
+    };
     let tools: Vec<&str> = tool::offered(agent).iter().map(|(_, name)| *name).collect();
     let rules: Vec<String> = request
         .review_rules
@@ -28,13 +32,13 @@ pub(super) fn vars(
     PromptVars {
         feature: FeatureVars {
             title: fence.wrap(
-                &Source::Request("title of the feature note"),
+                &of_note("title of the feature note"),
                 &fence.line(&request.feature.title),
                 400,
             ),
             kind: request.feature.kind.slug().to_owned(),
-            body: part(Source::Request("the feature note"), &request.feature.body, 5),
-            criteria: part(Source::Request("acceptance criteria of the feature note"), &criteria(job), 8),
+            body: part(of_note("the feature note"), &request.feature.body, 5),
+            criteria: part(of_note("acceptance criteria of the feature note"), &criteria(job), 8),
         },
         plan: request.plan.as_ref().map_or_else(String::new, |plan| part(Source::Plan, &plan_text(plan), 8)),
         facts: part(Source::Facts, &job.facts, 6),

@@ -8,9 +8,9 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::{
-    AgentConfig, BranchName, ContentHash, Criterion, FeatureType, Finding, GateDiagnostic, GatePolicy,
-    GateResult, GitId, ModelConfig, Repository, Review, ReviewRule, Role, RunId, SandboxMode, Severity,
-    SpecDraft, WorkPlan,
+    AgentConfig, AuthorTrust, BranchName, ContentHash, Criterion, FeatureType, Finding, GateDiagnostic,
+    GatePolicy, GateResult, GitId, ModelConfig, Repository, Review, ReviewRule, Role, RunId, SandboxMode,
+    Severity, SpecDraft, WorkPlan,
 };
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
@@ -94,6 +94,9 @@ pub struct FeatureBrief {
     /// Rows of the note's phases that people do, one line each: agents leave them.
     #[serde(default)]
     pub for_people: Vec<String>,
+    /// How far the author of the issue is known that the note was made from, where it was.
+    #[serde(default)]
+    pub of_issue: Option<AuthorTrust>,
 }
 
 /// Why the coder is called again.

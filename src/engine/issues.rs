@@ -145,7 +145,8 @@ impl Engine {
             let owes_replies = self.issues.replies.iter().any(|(repo, _)| *repo == repository.name);
             let fresh = self.issues.asked.get(&repository.name).is_some_and(|at| at.elapsed() < LOOK_HOLDS);
             if !fresh || owes_replies || known.iter().any(|each| each.report.is_some()) {
-                let threads = if fresh { vec![] } else { self.threads(look, repository) };
+                let listens = !fresh && !self.books_only;
+                let threads = if listens { self.threads(look, repository) } else { vec![] };
                 self.begin_round(repository, Errands { known, threads, replies: vec![], looks: !fresh });
             }
         }

@@ -45,6 +45,11 @@ pub fn step_request(
             criteria: feature.sections.criteria.clone(),
             rows: feature.sections.rows_of_agents().collect(),
             for_people: for_people(&feature.sections),
+            of_issue: feature
+                .properties
+                .issue
+                .is_some()
+                .then(|| feature.properties.issue_trust.unwrap_or_default()),
         },
         repository: repository.clone(),
         branch: run.branch.clone(),

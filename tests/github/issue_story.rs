@@ -121,6 +121,8 @@ fn the_issue_shows_state_and_pull_request_in_one_comment_and_is_closed_with_its_
     );
     let comment = "FR-001 is in review: https://github.com/acme/app/pull/1\n\n<!-- ado:issue FR-001 -->";
     assert_eq!(github.state().comments[&101], [("ado-bot".to_owned(), comment.to_owned())]);
+    let prompt = &world.prompts("FR-001/1", "code/1")[0];
+    assert!(prompt.contains(" outside: the feature note, which quotes an issue"), "{prompt}");
     github.merge(1, false);
     world.work();
     assert_eq!(github.state().issues[0].closed.as_deref(), Some("completed"));
@@ -178,7 +180,7 @@ fn without_the_setting_a_closed_issue_changes_nothing() {
 
 #[test]
 fn what_goes_wrong_on_the_way_makes_neither_a_second_note_nor_a_second_comment() {
-    for fault in [Fault::DoneAndLost, Fault::Cut, Fault::RetryAfter(1)] {
+    for fault in [Fault::DoneAndLost, Fault::Cut] {
         for skip in [0, 3, 5] {
             let (world, github) = issue_world(&Talk::greeting(), "issue_ask: true\n");
             github.state().issues.push(Issue::wanted(101, "mallory", "Greet", "Better!"));
