@@ -380,13 +380,18 @@ async fn ask(issues: &dyn Issues, errands: Errands, round: &mut Round) -> Result
         }
         round.wanted = wanted;
     }
+    let mut refused = None;
     for each in known {
         if let Some((report, hash)) = each.report {
-            issues.report(&each.url, &report).await?;
-            round.told.push((each.url, hash));
+            match issues.report(&each.url, &report).await {
+                Ok(()) => round.told.push((each.url, hash)),
+                // One that is refused, as where a thread is locked, holds up no other.
+                Err(error) if !error.retry() => refused = Some(error),
+                Err(error) => return Err(error),
+            }
         }
     }
-    Ok(())
+    refused.map_or(Ok(()), Err)
 }
 
 fn takes_issues(repository: &Repository) -> bool {

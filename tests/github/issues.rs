@@ -141,8 +141,12 @@ fn comment(state: &mut State, number: u64, at: usize, (author, text): &(String, 
     let page = format!("https://github.com/acme/app/issues/{number}#issuecomment-{id}");
     let now = jiff::Timestamp::now().to_string();
     let time = state.comment_times.entry(id as u64).or_insert(now).clone();
+    let association = if author == "mallory" { "NONE" } else { "COLLABORATOR" };
     sample(
         "issue-comment",
-        json!({"id": id, "body": text, "user": user(author), "html_url": page, "created_at": time}),
+        json!({
+            "id": id, "body": text, "user": user(author), "html_url": page, "created_at": time,
+            "author_association": association,
+        }),
     )
 }

@@ -70,7 +70,7 @@ impl Issues for GithubForge {
         let text = format!("{}\n\n{marker}", outgoing(comment));
         let path = self.issue_path(number, "/comments");
         let there = self.client.list(&self.address, &format!("{path}?{PAGE}"), None).await?;
-        let own = there.iter().find(|each| each["body"].as_str().is_some_and(|body| body.contains(&marker)));
+        let own = there.iter().find(|each| may_be_own(each) && is_marked(each, &marker));
         if own.is_some_and(|own| own["body"].as_str() == Some(text.as_str())) {
             return Ok(());
         }
@@ -205,6 +205,16 @@ impl GithubForge {
         let answer = self.client.send(&self.address, Method::PATCH, &path, body).await?;
         done(&path, answer).map(|_| ())
     }
+}
+
+/// Whether a comment can be ado-vault's: anybody can write its marker.
+fn may_be_own(comment: &Value) -> bool {
+    let writes = matches!(comment["author_association"].as_str(), Some("OWNER" | "MEMBER" | "COLLABORATOR"));
+    writes || comment["user"]["type"] == "Bot"
+}
+
+fn is_marked(comment: &Value, marker: &str) -> bool {
+    comment["body"].as_str().is_some_and(|body| body.trim_end().ends_with(marker))
 }
 
 fn comment(body: &Value) -> Option<Comment> {
