@@ -41,7 +41,7 @@ async fn converse(job: &AgentJob<'_>, tools: &AgentTools<'_>) -> Result<AgentAns
     let agent = job.request.agent.as_ref().ok_or(AgentError::NoAgent { step: job.request.key })?;
     let worktree = Worktree::open(job.worktree)
         .map_err(|error| AgentError::Worktree { agent: agent.name.clone(), detail: error.to_string() })?;
-    let fence = Fence::new(secrets_held())
+    let fence = Fence::new(secrets_held().to_vec())
         .map_err(|error| AgentError::Start { agent: agent.name.clone(), detail: error.to_string() })?;
     let toolbox = Toolbox { agent, job, tools, worktree: &worktree, fence: &fence };
     let mut talk = Talk::begin(&toolbox, &fence)?;

@@ -3,22 +3,41 @@
 //! Does not know where they are taken out; `domain::redact_secrets` does that.
 
 use std::collections::BTreeSet;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use crate::domain::SECRET_WORDS;
 
-/// Names of variables that notes say hold a secret.
-static NAMED: Mutex<BTreeSet<String>> = Mutex::new(BTreeSet::new());
+static HELD: Mutex<Held> = Mutex::new(Held { named: BTreeSet::new(), values: None });
+
+struct Held {
+    /// Names of variables that notes say hold a secret.
+    named: BTreeSet<String>,
+    /// As found in the environment, which stays the same while the process lives.
+    values: Option<Arc<[String]>>,
+}
 
 /// From now on the values of these variables count as held, whatever their names say.
 pub fn hold_variables<'a>(names: impl IntoIterator<Item = &'a str>) {
-    let mut named = NAMED.lock().unwrap_or_else(PoisonError::into_inner);
-    named.extend(names.into_iter().filter(|name| !name.is_empty()).map(str::to_owned));
+    let mut held = held();
+    for name in names.into_iter().filter(|name| !name.is_empty()) {
+        if held.named.insert(name.to_owned()) {
+            held.values = None;
+        }
+    }
 }
 
 /// Values of this process's environment that are secret, by the names of their variables or because a note names them.
-pub fn secrets_held() -> Vec<String> {
-    let named = NAMED.lock().unwrap_or_else(PoisonError::into_inner);
+pub fn secrets_held() -> Arc<[String]> {
+    let mut held = held();
+    let Held { named, values } = &mut *held;
+    Arc::clone(values.get_or_insert_with(|| find(named)))
+}
+
+fn held() -> MutexGuard<'static, Held> {
+    HELD.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+fn find(named: &BTreeSet<String>) -> Arc<[String]> {
     let mut values = BTreeSet::new();
     for (name, value) in std::env::vars_os() {
         let (Ok(name), Ok(value)) = (name.into_string(), value.into_string()) else { continue };

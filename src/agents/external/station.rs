@@ -61,7 +61,7 @@ impl<'a> Station<'a> {
     pub(super) fn open(job: &'a AgentJob<'a>, tools: &'a AgentTools<'a>) -> Result<Self, AgentError> {
         let agent = job.request.agent.as_ref().ok_or(AgentError::NoAgent { step: job.request.key })?;
         let failed = |error: std::io::Error| start_error(agent, &error.to_string());
-        let mut held = secrets_held();
+        let mut held = secrets_held().to_vec();
         let token = Token::new().map_err(failed)?;
         held.push(token.as_str().to_owned());
         let fence = Arc::new(Fence::new(held).map_err(failed)?);
