@@ -5,6 +5,13 @@ use async_trait::async_trait;
 use crate::domain::{AgentName, Finding, StepKey};
 use crate::sandbox::Refusal;
 
+/// A block of an answer in an edit format without tool calls.
+pub(super) const APPLY: &str = "apply";
+/// One start of another program.
+pub(super) const AGENT: &str = "agent";
+/// What another program asked to be allowed, and the answer.
+pub(super) const PERMISSION: &str = "permission";
+
 /// One tool call as it happened. Texts are bounded, without control characters, and without secrets.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ToolRecord {

@@ -9,6 +9,7 @@ use super::evidence;
 use super::fence::Fence;
 use super::history::History;
 use super::opening::{opening, prompt_room};
+use super::recorder::APPLY;
 use super::source::Source;
 use super::tool::{self, Toolbox, bounded};
 use super::worktree::Worktree;
@@ -249,7 +250,7 @@ impl<'a> Talk<'a> {
                 Ok(said) => (true, said),
                 Err(problem) => (false, problem),
             };
-            self.record("apply", &block_text(block), said, ok).await;
+            self.record(APPLY, &block_text(block), said, ok).await;
             match done {
                 Ok(_) => self.applied.push(block.path().to_owned()),
                 Err(problem) => {

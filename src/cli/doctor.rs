@@ -5,8 +5,8 @@ use serde::Serialize;
 
 use super::args::{Format, Global};
 use super::{Exit, Failure, output};
-use crate::domain::{Config, ModelConfig, RepoName, Repository, Role, Settings};
-use crate::engine::{SandboxReport, probe_sandbox, repository_problem, see, try_escapes};
+use crate::domain::{Backend, Config, ModelConfig, RepoName, Repository, Role};
+use crate::engine::{SandboxReport, probe_agent, probe_sandbox, repository_problem, see, try_escapes};
 use crate::vault::{History, Vault};
 
 /// What this machine and this vault can do, and what is missing
@@ -50,8 +50,13 @@ pub fn run(global: &Global, args: &DoctorArgs) -> Result<Exit, Failure> {
     if args.escape {
         return escape(global, &binary);
     }
-    let (vault, settings) = of_vault(global);
-    let (sandbox, sandbox_problem) = probe_sandbox(&binary, &settings);
+    let (mut vault, config) = of_vault(global);
+    let (sandbox, sandbox_problem) = probe_sandbox(&binary, &config.settings);
+    let others = config.agents.values().filter(|agent| agent.backend != Backend::BuiltIn);
+    vault.extend(others.map(|agent| {
+        let probed = probe_agent(&binary, &config.settings, agent);
+        Finding::new(format!("program of agent {}", agent.name), probed)
+    }));
     let report =
         DoctorReport { version: env!("CARGO_PKG_VERSION"), git: git(), sandbox, sandbox_problem, vault };
     let fine =
@@ -118,11 +123,11 @@ fn git() -> Finding {
     )
 }
 
-fn of_vault(global: &Global) -> (Vec<Finding>, Settings) {
-    let mut settings = Settings::default();
+fn of_vault(global: &Global) -> (Vec<Finding>, Config) {
+    let mut config = Config::default();
     let vault = match Vault::open(&global.vault) {
         Ok(vault) => vault,
-        Err(error) => return (vec![Finding::new("vault", Err(error.to_string()))], settings),
+        Err(error) => return (vec![Finding::new("vault", Err(error.to_string()))], config),
     };
     let mut found = vec![Finding::new("vault", Ok(vault.root().display().to_string()))];
     found.push(Finding::new(
@@ -148,11 +153,11 @@ fn of_vault(global: &Global) -> (Vec<Finding>, Settings) {
             found.extend(of_repositories(&vault, &snapshot.config));
             let unwell = snapshot.unwell.iter();
             found.extend(unwell.map(|unwell| Finding::new("provider", Err(output::unwell(unwell)))));
-            settings = snapshot.config.settings.clone();
+            config = snapshot.config.clone();
         }
         Err(error) => found.push(Finding::new("notes", Err(error.to_string()))),
     }
-    (found, settings)
+    (found, config)
 }
 
 fn of_config(config: &Config) -> Vec<Finding> {

@@ -3,12 +3,10 @@
 //!
 //! Does not know who may approve; `vault` history and the settings' authority do.
 
-use globset::{GlobBuilder, GlobSet, GlobSetBuilder};
-
 use super::next::{Next, plain};
 use crate::domain::{
     ApprovalAuthority, ChangeSet, Config, ContentHash, Effect, FeatureView, ForgeKind, Gate, PullRequestView,
-    RepoName, RunState, Snapshot, Tick, WorkPlan,
+    RunState, Snapshot, Tick, WorkPlan, sensitive_globs,
 };
 
 /// What is still to be done until the plan is approved; `None` when it is.
@@ -136,7 +134,7 @@ fn pass(
 
 /// Changed paths that a policy names, and lock files that the plan does not, sorted.
 fn sensitive<'a>(config: &Config, run: &RunState, change: &'a ChangeSet) -> Vec<&'a str> {
-    let globs = sensitive_globs(config, Some(&run.repo));
+    let globs = sensitive_globs(&config.sensitive_paths(Some(&run.repo)));
     let plan = run.plan.as_ref();
     let paths = change.files.iter().map(|file| file.path.as_str());
     let mut touched: Vec<&str> =
@@ -172,20 +170,6 @@ fn is_unplanned_lock(path: &str, plan: Option<&WorkPlan>) -> bool {
     };
     let mut planned = plan.into_iter().flat_map(|plan| &plan.files).map(|file| name_of(file.path.trim()));
     !planned.any(|name| name == *lock || manifests.contains(&name.as_str()))
-}
-
-/// The policy's and the repository's patterns. A pattern that cannot be read is skipped here; the policy note's own
-/// check reports it.
-pub(super) fn sensitive_globs(config: &Config, repo: Option<&RepoName>) -> GlobSet {
-    let repository = repo.and_then(|repo| config.repositories.get(repo));
-    let patterns = config.approvals.sensitive_paths.iter();
-    let mut set = GlobSetBuilder::new();
-    for pattern in patterns.chain(repository.into_iter().flat_map(|each| &each.sensitive_paths)) {
-        if let Ok(glob) = GlobBuilder::new(pattern).case_insensitive(true).build() {
-            set.add(glob);
-        }
-    }
-    set.build().unwrap_or_else(|_| GlobSet::empty())
 }
 
 fn is_asked(run: &RunState, gate: Gate, plan: &ContentHash) -> bool {
@@ -241,7 +225,7 @@ mod tests {
 
     #[test]
     fn what_needs_a_human_by_default_is_all_of_the_list() {
-        let globs = sensitive_globs(&Config::default(), None);
+        let globs = sensitive_globs(&Config::default().sensitive_paths(None));
         for path in [
             ".github/workflows/ci.yml",
             ".GITHUB/workflows/ci.yml",

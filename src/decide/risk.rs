@@ -6,9 +6,8 @@ use std::collections::BTreeSet;
 
 use similar::TextDiff;
 
-use super::approvals::sensitive_globs;
 use super::next::plain;
-use crate::domain::{Config, Feature, FeatureType, FeatureView, Level, RepoName, Status};
+use crate::domain::{Config, Feature, FeatureType, FeatureView, Level, RepoName, Status, sensitive_globs};
 
 /// The level and what it rests on. The note's own `risk` wins over any score.
 pub(super) fn risk(feature: &Feature, config: &Config) -> (Level, Vec<String>) {
@@ -29,7 +28,7 @@ pub(super) fn risk(feature: &Feature, config: &Config) -> (Level, Vec<String>) {
         }
     }
     let repo: Option<RepoName> = feature.properties.repo.as_ref().and_then(|name| name.parse().ok());
-    let globs = sensitive_globs(config, repo.as_ref());
+    let globs = sensitive_globs(&config.sensitive_paths(repo.as_ref()));
     let rows = feature.sections.phases.iter().flat_map(|phase| &phase.rows).map(|row| row.item.as_str());
     let quoted = feature.brief.lines().flat_map(|line| line.split('`').skip(1).step_by(2));
     let touched: BTreeSet<&str> =

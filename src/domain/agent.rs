@@ -203,6 +203,20 @@ pub struct ModelConfig {
     pub recording: Option<String>,
 }
 
+impl ModelConfig {
+    /// Whether it is known to answer in pieces: compatible servers are of many kinds, and some answer whole whatever they are
+    /// asked.
+    pub fn answers_in_pieces(&self) -> bool {
+        self.provider != Provider::OpenAiCompatible || self.stall_seconds.is_some_and(|seconds| seconds > 0)
+    }
+
+    /// How long an answer in pieces may be silent: the note's own limit, else as long as a whole call may take.
+    pub fn longest_silence(&self) -> std::time::Duration {
+        let stall = self.stall_seconds.filter(|seconds| *seconds > 0);
+        std::time::Duration::from_secs(stall.unwrap_or(self.timeout_seconds.max(1)))
+    }
+}
+
 fn unnamed_model() -> ModelName {
     "unnamed".parse().expect("a literal name is valid")
 }

@@ -161,6 +161,9 @@ pub struct StepRequest {
     /// What is left of the run's budget, in words, for prompts.
     pub budget_left: String,
     pub sandbox: SandboxMode,
+    /// Patterns of paths that need a person.
+    #[serde(default)]
+    pub sensitive_paths: Vec<String>,
     /// Wall-time limit of the whole step.
     pub timeout_seconds: u64,
 }

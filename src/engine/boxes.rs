@@ -1,12 +1,17 @@
-//! Which sandbox agents run in, what it enforces on this machine, and attempts to get out of it. Runs no agent.
+//! Which sandbox agents run in, what it enforces on this machine, whether the programs of agents start in it, and attempts
+//! to get out of it. Lets no agent work.
 
-use std::path::Path;
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use serde::Serialize;
+use tokio_util::sync::CancellationToken;
 
 use super::EngineError;
-use crate::domain::{SandboxMode, Settings};
-use crate::sandbox::{Sandbox, SandboxReport};
+use crate::domain::{AgentConfig, SandboxMode, Settings};
+use crate::note::plain;
+use crate::sandbox::{Limits, Sandbox, SandboxCommand, SandboxPolicy, SandboxReport};
 
 /// The sandbox, or why no agent may run.
 pub(super) fn choose_sandbox(
@@ -32,6 +37,65 @@ pub(super) fn choose_sandbox(
 pub fn probe_sandbox(binary: &Path, settings: &Settings) -> (SandboxReport, Option<String>) {
     let (sandbox, problem) = choose_sandbox(binary, settings.sandbox, settings);
     (sandbox.report(), problem)
+}
+
+/// How long a program may take to say its version.
+const VERSION_LIMIT: Duration = Duration::from_secs(20);
+
+/// What the program of an agent says of itself, started in the box that these settings name. `binary` is this program.
+///
+/// # Errors
+/// What is missing, in words, with what to do.
+pub fn probe_agent(binary: &Path, settings: &Settings, agent: &AgentConfig) -> Result<String, String> {
+    let program =
+        agent.command.first().ok_or("its note names no `command`: add the program and its arguments")?;
+    let (sandbox, problem) = choose_sandbox(binary, settings.sandbox, settings);
+    problem.map_or(Ok(()), Err)?;
+    let failed = |error: &dyn std::fmt::Display| format!("`{program}` cannot be tried: {error}");
+    let folder = tempfile::tempdir().map_err(|error| failed(&error))?;
+    let cwd = folder.path().canonicalize().map_err(|error| failed(&error))?;
+    let policy = SandboxPolicy {
+        write: vec![cwd.clone()],
+        read: agent.read_paths.iter().map(PathBuf::from).collect(),
+        limits: Limits { wall: VERSION_LIMIT, ..Limits::default() },
+        ..SandboxPolicy::default()
+    };
+    let home = sandbox.home().unwrap_or(&cwd).display().to_string();
+    let command = SandboxCommand {
+        argv: vec![program.clone(), "--version".to_owned()],
+        env: BTreeMap::from([("HOME".to_owned(), home)]),
+        stdin: String::new(),
+        cwd,
+    };
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    let runtime = runtime.map_err(|error| failed(&error))?;
+    let output = runtime.block_on(sandbox.run(&command, &policy, &CancellationToken::new())).map_err(|error| {
+        format!("`{program}` does not start in the sandbox: {error}; check `command`, and name its folder in `read_paths`")
+    })?;
+    let said = plain(&format!("{}\n{}", output.stdout, output.stderr));
+    let version: String = said
+        .lines()
+        .map(str::trim)
+        .find(|line| !line.is_empty())
+        .unwrap_or_default()
+        .chars()
+        .take(120)
+        .collect();
+    match output.exit_code {
+        Some(0) if !version.is_empty() => Ok(format!("`{program}` starts in the sandbox: {version}")),
+        Some(0) => Ok(format!("`{program}` starts in the sandbox and tells no version")),
+        // As a shell says it of a program that is not there or is none.
+        Some(126 | 127) => Err(format!(
+            "`{program}` does not start in the sandbox: {version}; check `command`, and name its folder in `read_paths`"
+        )),
+        Some(code) => Ok(format!(
+            "`{program}` starts in the sandbox; asked for its version it ended with {code}: {version}"
+        )),
+        None => Err(format!(
+            "`{program} --version` did not end in {} s or was killed in the sandbox: {version}",
+            VERSION_LIMIT.as_secs()
+        )),
+    }
 }
 
 /// One attempt to get out of the built-in sandbox.

@@ -11,7 +11,7 @@ use regex::Regex;
 use serde::Deserialize;
 use serde_json::Value;
 
-use crate::domain::{Event, ModelName, Record, RunState, StepKey};
+use crate::domain::{ContentHash, Event, ModelName, Record, RunState, StepKey};
 use crate::models::ChatReply;
 use crate::vault::{Vault, read_transcript};
 
@@ -64,17 +64,16 @@ impl Earlier {
         let first = run.cut_off(key).iter().find_map(|step| step.first_call);
         let Some(first) = first else { return Self::default() };
         let answered = records.iter().filter_map(|record| match &record.event {
-            Event::ModelCallFinished { call, transcript: Some(file), failure: None, .. }
-                if *call >= first =>
-            {
-                Some((*call, file))
-            }
+            Event::ModelCallFinished {
+                call, transcript: Some(file), failure: None, transcript_hash, ..
+            } if *call >= first => Some((*call, file, transcript_hash.as_ref())),
             _ => None,
         });
-        let turns = answered.filter_map(|(call, file)| {
+        let turns = answered.filter_map(|(call, file, hash)| {
             let text = read_transcript(vault, &run.id, file);
             let text = text.inspect_err(|error| tracing::warn!(call, %error, "an answer is asked for again"));
-            turn(call, &text.ok()?)
+            let text = text.ok().filter(|text| is_as_recorded(call, text, hash))?;
+            turn(call, &text)
         });
         Self::from_turns(turns.collect())
     }
@@ -101,6 +100,18 @@ impl Earlier {
             _ => Met::Nothing,
         }
     }
+}
+
+/// Whether a transcript is the one that the journal names. Older journals name no hash.
+fn is_as_recorded(call: u64, text: &str, hash: Option<&ContentHash>) -> bool {
+    let is_same = hash.is_none_or(|hash| *hash == ContentHash::of(text));
+    if !is_same {
+        tracing::warn!(
+            call,
+            "the transcript was changed after it was recorded; the answer is asked for again"
+        );
+    }
+    is_same
 }
 
 /// A transcript's turn; `None` for one without an answer, or whose answer held a secret that is not in it any more.
@@ -231,6 +242,14 @@ mod tests {
         assert_eq!(said(earlier.meet(first.clone())), "call 4: one");
         assert_eq!(said(earlier.meet(other.clone())), "call 6: three");
         assert_eq!(said(earlier.meet(run.clone())), "nothing");
+    }
+
+    #[test]
+    fn a_transcript_that_is_not_the_recorded_one_is_not_believed() {
+        let hash = ContentHash::of("as it was\n");
+        assert!(is_as_recorded(1, "as it was\n", Some(&hash)));
+        assert!(!is_as_recorded(1, "as it was made\n", Some(&hash)));
+        assert!(is_as_recorded(1, "of a journal without hashes\n", None));
     }
 
     #[test]

@@ -39,7 +39,7 @@ mod transition;
 
 pub use bell::webhook_secret_of;
 pub use book::RunBook;
-pub use boxes::{EscapeTry, probe_sandbox, try_escapes};
+pub use boxes::{EscapeTry, probe_agent, probe_sandbox, try_escapes};
 pub use config::ConfigReader;
 pub use error::EngineError;
 pub use event_loop::{Engine, Options, Outcome, PAUSE, Settled};

@@ -70,6 +70,7 @@ pub fn step_request(
         rounds_left: config.settings.max_rounds.saturating_sub(key.round),
         budget_left: budget_left(config, view, run, key),
         sandbox: config.settings.sandbox,
+        sensitive_paths: config.sensitive_paths(Some(&repository.name)),
         timeout_seconds: decide::step_seconds(snapshot, view, run),
     })
 }

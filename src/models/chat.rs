@@ -188,7 +188,17 @@ impl ModelError {
 pub trait Model: Send + Sync {
     fn name(&self) -> &ModelName;
     async fn call(&self, request: &ChatRequest) -> Result<ChatReply, ModelError>;
+
+    /// The same, asked for in pieces where the provider can: `ear` hears the words as they come. Tool calls come with the
+    /// reply alone. A model that answers at once tells the ear nothing.
+    async fn call_aloud(&self, request: &ChatRequest, ear: Ear<'_>) -> Result<ChatReply, ModelError> {
+        let _ = ear;
+        self.call(request).await
+    }
 }
+
+/// Hears the words of an answer while it comes.
+pub type Ear<'a> = &'a (dyn Fn(&str) + Send + Sync);
 
 /// A reservation of a call's greatest possible cost; settled or lost, and a lost one stays spent.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

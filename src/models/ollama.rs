@@ -15,7 +15,7 @@ use crate::domain::{ModelConfig, ModelName, Tokens};
 use super::estimate::{heard, input_tokens, most_tokens, output_limit};
 use super::failure::{Failures, one_line};
 use super::remote::{call_id, or_estimated};
-use super::{ChatReply, ChatRequest, Message, Model, ModelError, ToolCall};
+use super::{ChatReply, ChatRequest, Ear, Message, Model, ModelError, ToolCall};
 
 /// The smallest context that is asked for, in tokens. A changed context makes Ollama load the model again, so it grows
 /// in powers of two from here.
@@ -86,7 +86,7 @@ impl OllamaModel {
         &self,
         body: &Value,
         request: &ChatRequest,
-        stall: Duration,
+        (stall, ear): (Duration, Ear<'_>),
         failures: &Failures<'_>,
     ) -> Result<Value, ModelError> {
         let of_web = |error: webc::Error| failures.of_web(&error, Timestamp::now());
@@ -123,6 +123,7 @@ impl OllamaModel {
                         &format!("a piece of it is broken JSON: {error}"),
                     )
                 })?;
+                ear(piece["message"]["content"].as_str().unwrap_or_default());
                 add(&mut whole, piece);
             }
             if whole["done"] == true || whole.get("error").is_some() {
@@ -181,20 +182,36 @@ impl Model for OllamaModel {
     }
 
     async fn call(&self, request: &ChatRequest) -> Result<ChatReply, ModelError> {
+        let stall = self.config.stall_seconds.filter(|seconds| *seconds > 0);
+        self.ask(request, stall.map(|stall| (Duration::from_secs(stall), &(|_: &str| {}) as Ear<'_>))).await
+    }
+
+    async fn call_aloud(&self, request: &ChatRequest, ear: Ear<'_>) -> Result<ChatReply, ModelError> {
+        self.ask(request, Some((self.config.longest_silence(), ear))).await
+    }
+}
+
+impl OllamaModel {
+    /// The answer, in pieces where a longest silence and an ear are given.
+    async fn ask(
+        &self,
+        request: &ChatRequest,
+        pieces: Option<(Duration, Ear<'_>)>,
+    ) -> Result<ChatReply, ModelError> {
         let failures = Failures {
             model: &self.config.name,
             key: self.key.as_ref(),
             most: most_tokens(request, &self.config),
         };
         let mut asked = self.body(request);
-        let body = match self.config.stall_seconds.filter(|seconds| *seconds > 0) {
+        let body = match pieces {
             None => {
                 let body = self.post(&asked).await;
                 body.map_err(|error| failures.of_web(&error, Timestamp::now()))?
             }
-            Some(stall) => {
+            Some(pieces) => {
                 asked["stream"] = json!(true);
-                self.in_pieces(&asked, request, Duration::from_secs(stall), &failures).await?
+                self.in_pieces(&asked, request, pieces, &failures).await?
             }
         };
         if let Some(error) = failures.of_body(&body, Timestamp::now()) {

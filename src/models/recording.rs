@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize};
 use crate::domain::{ModelConfig, ModelName, redact_secrets};
 
 use super::failure::one_line;
-use super::{CallContext, ChatReply, ChatRequest, Model, ModelError, secrets_held};
+use super::{CallContext, ChatReply, ChatRequest, Ear, Model, ModelError, secrets_held};
 
 const VERSION: u32 = 1;
 /// Largest recording that is read, in bytes.
@@ -123,6 +123,14 @@ impl Recorder {
         })?;
         Ok(Self { inner, file: Mutex::new(opened) })
     }
+
+    fn record(&self, request: &ChatRequest, reply: &ChatReply) -> Result<(), ModelError> {
+        let (key, agent, turn) = place(&request.context);
+        let line = Line::Turn { v: VERSION, key, agent, turn, reply: reply.clone() };
+        let mut file = self.file.lock().unwrap_or_else(PoisonError::into_inner);
+        append(&mut file, &line)
+            .map_err(|error| not_recorded(self.inner.name(), &format!("cannot write the recording: {error}")))
+    }
 }
 
 #[async_trait]
@@ -133,11 +141,13 @@ impl Model for Recorder {
 
     async fn call(&self, request: &ChatRequest) -> Result<ChatReply, ModelError> {
         let reply = self.inner.call(request).await?;
-        let (key, agent, turn) = place(&request.context);
-        let line = Line::Turn { v: VERSION, key, agent, turn, reply: reply.clone() };
-        let mut file = self.file.lock().unwrap_or_else(PoisonError::into_inner);
-        append(&mut file, &line)
-            .map_err(|error| not_recorded(self.name(), &format!("cannot write the recording: {error}")))?;
+        self.record(request, &reply)?;
+        Ok(reply)
+    }
+
+    async fn call_aloud(&self, request: &ChatRequest, ear: Ear<'_>) -> Result<ChatReply, ModelError> {
+        let reply = self.inner.call_aloud(request, ear).await?;
+        self.record(request, &reply)?;
         Ok(reply)
     }
 }

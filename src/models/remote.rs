@@ -16,7 +16,7 @@ use crate::domain::{ModelConfig, ModelName, Tokens};
 
 use super::estimate::{heard, input_tokens, most_tokens, output_limit, text_tokens};
 use super::failure::{Failures, one_line};
-use super::{ChatReply, ChatRequest, Message, Model, ModelError, ToolCall};
+use super::{ChatReply, ChatRequest, Ear, Message, Model, ModelError, ToolCall};
 
 /// Not `Debug`: it holds the key.
 pub(super) struct RemoteModel {
@@ -53,7 +53,12 @@ impl RemoteModel {
     }
 
     /// Asks for the answer in pieces, and gives it up when none comes for so long.
-    async fn in_pieces(&self, request: &ChatRequest, stall: Duration) -> Result<ChatReply, ModelError> {
+    async fn in_pieces(
+        &self,
+        request: &ChatRequest,
+        stall: Duration,
+        ear: Ear<'_>,
+    ) -> Result<ChatReply, ModelError> {
         let failures = self.failures(request);
         let options = wire::ChatOptions {
             capture_raw_body: None,
@@ -70,9 +75,11 @@ impl RemoteModel {
         let (mut said, mut called) = (0, 0);
         while let Some(piece) = pieces.next().await {
             match piece {
-                Ok(wire::ChatStreamEvent::Chunk(text) | wire::ChatStreamEvent::ReasoningChunk(text)) => {
+                Ok(wire::ChatStreamEvent::Chunk(text)) => {
                     said += text.content.len();
+                    ear(&text.content);
                 }
+                Ok(wire::ChatStreamEvent::ReasoningChunk(text)) => said += text.content.len(),
                 Ok(wire::ChatStreamEvent::ToolCallChunk(call)) => {
                     called = called.max(call.tool_call.fn_arguments.to_string().len());
                 }
@@ -116,7 +123,7 @@ impl Model for RemoteModel {
 
     async fn call(&self, request: &ChatRequest) -> Result<ChatReply, ModelError> {
         if let Some(stall) = self.config.stall_seconds.filter(|seconds| *seconds > 0) {
-            return self.in_pieces(request, Duration::from_secs(stall)).await;
+            return self.in_pieces(request, Duration::from_secs(stall), &|_| {}).await;
         }
         let failures = self.failures(request);
         let asked = to_wire(request, self.adapter);
@@ -136,6 +143,13 @@ impl Model for RemoteModel {
             return Err(failures.rejected("its answer holds neither text nor a tool call; check `base_url`"));
         }
         Ok(reply)
+    }
+
+    async fn call_aloud(&self, request: &ChatRequest, ear: Ear<'_>) -> Result<ChatReply, ModelError> {
+        if !self.config.answers_in_pieces() {
+            return self.call(request).await;
+        }
+        self.in_pieces(request, self.config.longest_silence(), ear).await
     }
 }
 

@@ -1,6 +1,7 @@
 //! One agent's fallback chain: reserve, ask, settle, try again, go on to the next model. Knows no provider.
 
 use std::path::Path;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -11,7 +12,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::domain::{EditFormat, FailureKind, ModelConfig, ModelName, Tokens, Usd};
 
-use super::{ChatReply, ChatRequest, Health, Ledger, Model, ModelError, Settlement, build, estimate};
+use super::{ChatReply, ChatRequest, Ear, Health, Ledger, Model, ModelError, Settlement, build, estimate};
 
 /// How often and how long one model of a chain is tried again.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -132,12 +133,35 @@ impl Router {
         request: &ChatRequest,
         cancel: &CancellationToken,
     ) -> Result<RoutedReply, ModelError> {
+        self.call_heard(request, None, cancel).await
+    }
+
+    /// The same, with an ear that hears the words as they come. Once it heard any, neither this model nor another is asked
+    /// again: an answer that was half told cannot be begun anew.
+    ///
+    /// # Errors
+    /// As [`Router::call`].
+    pub async fn call_aloud(
+        &self,
+        request: &ChatRequest,
+        ear: Ear<'_>,
+        cancel: &CancellationToken,
+    ) -> Result<RoutedReply, ModelError> {
+        self.call_heard(request, Some(ear), cancel).await
+    }
+
+    async fn call_heard(
+        &self,
+        request: &ChatRequest,
+        ear: Option<Ear<'_>>,
+        cancel: &CancellationToken,
+    ) -> Result<RoutedReply, ModelError> {
         if let Some(reply) = self.remembered(request).await {
             return Ok(reply);
         }
         let mut refusals = Vec::new();
         for member in &self.members {
-            match self.ask(member, request, cancel).await {
+            match self.ask(member, request, ear, cancel).await {
                 Ok(reply) => return Ok(reply),
                 Err(Failure::Stop(error)) => return Err(error),
                 Err(Failure::Next(error)) => {
@@ -160,8 +184,17 @@ impl Router {
         &self,
         member: &Member,
         request: &ChatRequest,
+        ear: Option<Ear<'_>>,
         cancel: &CancellationToken,
     ) -> Result<RoutedReply, Failure> {
+        let was_heard = AtomicBool::new(false);
+        let noting = |words: &str| {
+            if let (Some(ear), false) = (ear, words.is_empty()) {
+                was_heard.store(true, Ordering::Relaxed);
+                ear(words);
+            }
+        };
+        let ear = ear.map(|_| &noting as Ear<'_>);
         let model = member.model.as_ref().map_err(|error| Failure::Next(error.clone()))?;
         if let Some(error) = member.refusal() {
             return Err(Failure::Next(error));
@@ -169,8 +202,9 @@ impl Router {
         let mut tries = 1;
         loop {
             self.let_through(&member.config, cancel).await?;
-            let error = match self.ask_once(&member.config, model.as_ref(), request, cancel).await? {
+            let error = match self.ask_once(&member.config, model.as_ref(), (request, ear), cancel).await? {
                 Ok(reply) => return Ok(reply),
+                Err(error) if was_heard.load(Ordering::Relaxed) => return Err(Failure::Stop(error)),
                 Err(error) => error,
             };
             let Some(pause) = self.retry.pause(&error, tries) else {
@@ -208,7 +242,7 @@ impl Router {
         &self,
         config: &ModelConfig,
         model: &dyn Model,
-        request: &ChatRequest,
+        (request, ear): (&ChatRequest, Option<Ear<'_>>),
         cancel: &CancellationToken,
     ) -> Result<Result<RoutedReply, ModelError>, Failure> {
         if cancel.is_cancelled() {
@@ -217,10 +251,14 @@ impl Router {
         let most = estimate(request, config);
         let call = self.ledger.reserve(&request.context, &config.name, most).await.map_err(Failure::Stop)?;
         let began = Instant::now();
+        let asking = match ear {
+            Some(ear) => model.call_aloud(request, ear),
+            None => model.call(request),
+        };
         let answer = tokio::select! {
             biased;
             () = cancel.cancelled() => return Err(Failure::Stop(ModelError::Cancelled)),
-            answer = model.call(request) => answer,
+            answer = asking => answer,
         };
         let failure = answer.as_ref().err().and_then(|error| error.failure(self.health.now()));
         self.health.ended(config, failure);

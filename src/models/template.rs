@@ -5,8 +5,10 @@ use async_trait::async_trait;
 use serde_json::{Value, json};
 
 use super::{ChatReply, ChatRequest, Message, Model, ModelError, ToolCall};
-use crate::domain::{ModelConfig, ModelName, Step, Tokens};
+use crate::domain::{ModelConfig, ModelName, Step};
 
+/// The tool that ends a built-in agent's work.
+const FINISH: &str = "finish";
 /// Criteria that are taken over from the prompt.
 const MOST_CRITERIA: usize = 20;
 
@@ -36,13 +38,13 @@ impl Model for TemplateModel {
                 return Err(ModelError::Rejected { model: self.name.clone(), detail });
             }
         };
-        let call = ToolCall { id: "template".into(), name: "finish".into(), arguments: result };
-        Ok(ChatReply {
-            text: String::new(),
-            tool_calls: vec![call],
-            tokens: Tokens::default(),
-            ended: "tool_calls".into(),
-        })
+        // Other programs as agents have tools of their own, and some models are asked for text: they find it in a fence.
+        if request.tools.iter().all(|tool| tool.name != FINISH) {
+            let text = format!("```json\n{result:#}\n```");
+            return Ok(ChatReply { text, ended: "stop".into(), ..ChatReply::default() });
+        }
+        let call = ToolCall { id: "template".into(), name: FINISH.into(), arguments: result };
+        Ok(ChatReply { tool_calls: vec![call], ended: "tool_calls".into(), ..ChatReply::default() })
     }
 }
 
@@ -90,10 +92,17 @@ fn criteria(request: &ChatRequest) -> Vec<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::domain::StepKey;
-    use crate::models::CallContext;
+    use crate::domain::{StepKey, Tokens};
+    use crate::models::{CallContext, ToolSpec};
 
     async fn asked(step: Step) -> Result<Value, String> {
+        let finish = ToolSpec { name: FINISH.into(), description: String::new(), parameters: json!({}) };
+        let reply = reply(step, vec![finish]).await?;
+        assert_eq!((reply.tool_calls[0].name.as_str(), reply.tokens), ("finish", Tokens::default()));
+        Ok(reply.tool_calls[0].arguments.clone())
+    }
+
+    async fn reply(step: Step, tools: Vec<ToolSpec>) -> Result<ChatReply, String> {
         let config = serde_json::from_str(r#"{"name":"last","provider":"template"}"#).unwrap();
         let request = ChatRequest {
             context: CallContext { key: StepKey::new(step, 1), agent: "a".parse().unwrap(), turn: 1 },
@@ -101,13 +110,20 @@ mod tests {
             messages: vec![Message::User {
                 text: "Do:\n- [ ] it greets\n- [x] done\n- [ ] it greets\n".into(),
             }],
-            tools: vec![],
+            tools,
             temperature: None,
             max_output_tokens: 10,
         };
-        let reply = TemplateModel::new(&config).call(&request).await.map_err(|error| error.to_string())?;
-        assert_eq!((reply.tool_calls[0].name.as_str(), reply.tokens), ("finish", Tokens::default()));
-        Ok(reply.tool_calls[0].arguments.clone())
+        TemplateModel::new(&config).call(&request).await.map_err(|error| error.to_string())
+    }
+
+    #[tokio::test]
+    async fn who_has_no_finish_is_given_the_same_result_as_text() {
+        let other = ToolSpec { name: "bash".into(), description: String::new(), parameters: json!({}) };
+        let told = reply(Step::Review, vec![other]).await.unwrap();
+        assert_eq!((told.tool_calls.len(), told.ended.as_str()), (0, "stop"));
+        let json = told.text.strip_prefix("```json\n").and_then(|text| text.strip_suffix("\n```")).unwrap();
+        assert_eq!(serde_json::from_str::<Value>(json).unwrap(), asked(Step::Review).await.unwrap());
     }
 
     #[tokio::test]

@@ -48,13 +48,18 @@ async fn an_agent_works_in_its_session_and_is_allowed_what_its_note_names() {
             allowed execute 'run it' '' '{"command":"echo hi && curl x"}' && echo ran > ran.txt
             allowed execute 'run it' '' '{"command":"echo hi"}' && echo ran > echoed.txt
             allowed edit 'git' "{\"path\":\"$PWD/.git\"}" null && echo x > stolen.txt
+            allowed edit 'ci' "{\"path\":\"$PWD/.github/workflows/ci.yml\"}" null && echo x > stolen.txt
+            allowed edit 'planned' "{\"path\":\"$PWD/deploy/main.tf\"}" null && echo x > planned.txt
             tell 'wrote '; tell 'the greeting'
             answer "$1" '{"stopReason":"end_turn"}'
         }
     "#;
-    let Some(bench) = acp("coder", script) else { return };
+    let Some(mut bench) = acp("coder", script) else { return };
+    bench.request.sensitive_paths = vec!["**/.github/workflows/**".into(), "**/*.tf".into()];
+    let plan = json!({"summary": "", "steps": [], "files": [{"path": "deploy/main.tf", "change": "more"}]});
+    bench.request.plan = serde_json::from_value(plan).unwrap();
     let outcome = bench.run(vec![says("go on")]).await;
-    assert_eq!(outcome.summary(), "wrote the greeting");
+    assert_eq!((outcome.summary(), bench.file("planned.txt").as_str()), ("wrote the greeting", "x\n"));
     let files = ["asked.txt", "greeting.txt", "echoed.txt"].map(|file| bench.file(file));
     assert_eq!(files, ["go on", "hello\n", "ran\n"]);
     assert!(bench.file("ran.txt").is_empty() && bench.file("stolen.txt").is_empty());
@@ -68,13 +73,19 @@ async fn an_agent_works_in_its_session_and_is_allowed_what_its_note_names() {
             ("permission", false),
             ("permission", true),
             ("permission", false),
+            ("permission", false),
+            ("permission", true),
             ("agent", true)
         ]
     );
     let records = bench.records.0.lock().unwrap();
     assert_eq!(records[1].output, "written");
     assert_eq!(records[2].output, "refused: `curl` is not among the agent note's `commands`");
-    assert!(!records[5].output.contains("jsonrpc"), "{}", records[5].output);
+    assert_eq!(
+        records[5].output,
+        "refused: `.github/workflows/ci.yml` is sensitive by the policy, and neither the request nor the plan names it"
+    );
+    assert!(!records[7].output.contains("jsonrpc"), "{}", records[7].output);
 }
 
 #[tokio::test]

@@ -1,15 +1,15 @@
 //! A worktree, a scripted model and everything else that an agent needs. Knows no expectations.
 
 use std::collections::VecDeque;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 
 use ado_vault::agents::{self, AgentAnswer, AgentError, AgentJob, AgentTools, ToolRecord, ToolRecorder};
 use ado_vault::domain::{Finding, ModelConfig, ModelName, Spent, StepKey, StepRequest, Tokens};
 use ado_vault::models::{
-    CallContext, CallId, ChatReply, ChatRequest, Ledger, Message, Model, ModelError, Router, Settlement,
-    ToolCall,
+    CallContext, CallId, ChatReply, ChatRequest, Ear, Ledger, Message, Model, ModelError, RetryPolicy,
+    Router, Settlement, ToolCall, build,
 };
 use ado_vault::sandbox::{Limits, Refusal, Sandbox, SandboxPolicy};
 use async_trait::async_trait;
@@ -27,6 +27,10 @@ pub struct Bench {
     pub sandbox: Sandbox,
     /// Model calls that the budget allows.
     pub affordable: u64,
+    /// A file of the worktree that must be there before the second half of an answer in pieces is told.
+    pub awaits: Option<String>,
+    /// A last link of the chain that asks nobody.
+    pub has_template: bool,
 }
 
 #[derive(Default)]
@@ -54,7 +58,12 @@ struct Scripted {
     asked: Arc<Mutex<Vec<ChatRequest>>>,
     /// Stops the agent in the middle of the first call.
     stops: Option<CancellationToken>,
+    /// A file that must be there before the second half of an answer in pieces is told.
+    awaits: Option<PathBuf>,
 }
+
+/// Characters of one piece.
+const PIECE: usize = 5;
 
 #[async_trait]
 impl Model for Scripted {
@@ -72,6 +81,28 @@ impl Model for Scripted {
         next.unwrap_or_else(|| {
             Err(ModelError::NotRecorded { model: self.name.clone(), detail: "the script is over".into() })
         })
+    }
+
+    /// The same in pieces; an answer that breaks off was half told before.
+    async fn call_aloud(&self, request: &ChatRequest, ear: Ear<'_>) -> Result<ChatReply, ModelError> {
+        let reply = self.call(request).await;
+        let text = match &reply {
+            Ok(reply) => reply.text.clone(),
+            Err(ModelError::BrokenOff { .. }) => "half of what was to be said ".repeat(20),
+            Err(_) => String::new(),
+        };
+        let chars: Vec<char> = text.chars().collect();
+        for (index, piece) in chars.chunks(PIECE).enumerate() {
+            if index == chars.len() / PIECE / 2
+                && let Some(file) = &self.awaits
+            {
+                while !file.exists() {
+                    tokio::time::sleep(std::time::Duration::from_millis(5)).await;
+                }
+            }
+            ear(&piece.iter().collect::<String>());
+        }
+        reply
     }
 }
 
@@ -156,6 +187,8 @@ impl Bench {
             records: Records::default(),
             sandbox: Sandbox::none(),
             affordable: u64::MAX,
+            awaits: None,
+            has_template: false,
         }
     }
 
@@ -189,15 +222,24 @@ impl Bench {
     ) -> Outcome {
         let asked = Arc::new(Mutex::new(vec![]));
         let config: ModelConfig = serde_json::from_value(self.model.clone()).unwrap();
+        let worktree = self.worktree();
         let model = Scripted {
             name: config.name.clone(),
             replies: Mutex::new(replies.into()),
             asked: Arc::clone(&asked),
             stops,
+            awaits: self.awaits.as_ref().map(|file| worktree.join(file)),
         };
-        let router =
-            Arc::new(Router::new(vec![(config, Arc::new(model))], Arc::new(Purse(self.affordable.into()))));
-        let worktree = self.worktree();
+        let mut models: Vec<(ModelConfig, Arc<dyn Model>)> = vec![(config, Arc::new(model))];
+        if self.has_template {
+            let last: ModelConfig =
+                serde_json::from_value(json!({"name": "last", "provider": "template"})).unwrap();
+            let template = build(&last, Path::new("/nowhere")).unwrap();
+            models.push((last, template));
+        }
+        let retry = RetryPolicy { tries: 1, ..RetryPolicy::default() };
+        let router = Router::new(models, Arc::new(Purse(self.affordable.into()))).with_retry(retry);
+        let router = Arc::new(router);
         let policy = SandboxPolicy {
             write: vec![worktree.clone()],
             read: vec![],

@@ -5,7 +5,7 @@ use std::net::TcpListener;
 use std::path::Path;
 
 use ado_vault::agents::{AgentAnswer, AgentError};
-use ado_vault::domain::{AgentConfig, Backend};
+use ado_vault::domain::{AgentConfig, Backend, Step, StepKey, Tokens};
 use ado_vault::models::{ChatReply, Message, ModelError};
 use ado_vault::sandbox::Sandbox;
 use serde_json::json;
@@ -400,4 +400,88 @@ async fn tool_calls_go_both_ways_through_the_gateway() {
     assert_eq!(noticed[0].rule, "instructions-in-data");
     assert!(noticed[0].message.starts_with("output of write speaks to a model"), "{noticed:?}");
     assert!(bench.file("second").contains("\"content\":\"done\""));
+}
+
+/// A question for a stream; every line of the answer is written into `stream` as it comes, and `heard` once there are words.
+const LISTEN: &str = r#"
+listen() {
+    exec 3<>"/dev/tcp/127.0.0.1/$port" || return 1
+    printf 'POST /v1/%s HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer %s\r\nContent-Length: %d\r\nConnection: close\r\n\r\n%s' \
+        "$1" "$OPENAI_API_KEY" "${#2}" "$2" >&3
+    while IFS= read -r line <&3; do
+        printf '%s\n' "$line" >> stream
+        case $line in *word*) touch heard;; esac
+    done
+    exec 3>&-
+}
+"#;
+
+/// The words that a client puts together from a stream's text deltas.
+fn words_of(stream: &str) -> String {
+    let data = stream.lines().filter_map(|line| line.trim_end().strip_prefix("data: "));
+    let events = data.filter_map(|data| serde_json::from_str::<serde_json::Value>(data).ok());
+    let places = ["/choices/0/delta/content", "/delta/text", "/delta"];
+    events
+        .filter_map(|event| places.iter().find_map(|place| Some(event.pointer(place)?.as_str()?.to_owned())))
+        .collect()
+}
+
+#[tokio::test]
+async fn an_answer_is_passed_on_while_it_comes_without_the_secret_that_its_pieces_make() {
+    let token = format!("gh{}_{}", "p", "a1B2c3D4e5F6".repeat(3));
+    let text = format!("{} {token} {}", "a word and another ".repeat(20), "and the rest of it ".repeat(20));
+    for (path, body) in [
+        ("chat/completions", r#"{"stream":true,"messages":[{"role":"user","content":"c"}]}"#),
+        ("messages", r#"{"stream":true,"max_tokens":900,"messages":[{"role":"user","content":"c"}]}"#),
+        ("responses", r#"{"stream":true,"input":"c"}"#),
+    ] {
+        let Some(mut bench) = command(&format!("{LISTEN}\nlisten {path} '{body}'")) else { return };
+        // The model says no more until the program has heard the beginning.
+        bench.awaits = Some("heard".into());
+        let outcome = bench.run(vec![says(&text)]).await;
+        let stream = bench.file("stream");
+        let expected = text.replace(&token, "[redacted: github-token]");
+        assert_eq!(words_of(&stream), expected, "{path}: {stream}");
+        assert_eq!(outcome.summary().trim(), expected.trim(), "{path}");
+        assert!(stream.matches("data: ").count() > 20, "{path}: in pieces");
+        assert!(!stream.contains(&token), "{path}");
+    }
+}
+
+#[tokio::test]
+async fn an_answer_that_breaks_off_half_told_ends_in_an_error_and_is_not_begun_anew() {
+    let body = r#"{"stream":true,"messages":[{"role":"user","content":"c"}]}"#;
+    let Some(mut bench) = command(&format!("{LISTEN}\nlisten chat/completions '{body}'")) else { return };
+    bench.has_template = true;
+    let broken = ModelError::BrokenOff {
+        model: "scripted".parse().unwrap(),
+        detail: "gone".into(),
+        tokens: Tokens::default(),
+    };
+    let outcome = bench.run(vec![Err(broken), says("anew")]).await;
+    let stream = bench.file("stream");
+    assert!(words_of(&stream).starts_with("half of what was to be said"), "{stream}");
+    assert!(stream.contains(r#"data: {"error":"#) && !stream.contains("[DONE]"), "{stream}");
+    assert_eq!(outcome.asked.len(), 1);
+}
+
+#[tokio::test]
+async fn a_template_behind_the_gateway_answers_a_reviewer_as_text_and_a_coder_not_at_all() {
+    let ask = r#"ask chat/completions "$question" > /dev/null; ask chat/completions "$question" > /dev/null"#;
+    let down = || Err(ModelError::Unreachable { model: "scripted".parse().unwrap(), detail: "down".into() });
+    let Some(mut bench) = with_program("reviewer", Backend::Command, ask) else { return };
+    bench.has_template = true;
+    bench.request.key = StepKey::new(Step::Review, 1);
+    match bench.run(vec![down(), down()]).await.answer {
+        Ok(AgentAnswer::Review(review)) => {
+            assert!(review.template && !review.approves(), "{review:?}");
+            assert!(review.summary.starts_with("This is a template"), "{review:?}");
+        }
+        other => panic!("{other:?}"),
+    }
+    let Some(mut bench) = command(ask) else { return };
+    bench.has_template = true;
+    let answer = bench.run(vec![down(), down()]).await.answer;
+    let said = format!("{answer:?}");
+    assert!(answer.is_err() && said.contains("a template plans and reviews"), "{said}");
 }

@@ -1,11 +1,11 @@
-//! A held secret, and one that a rule knows, stand in everything that a run reads; and are looked for in everything that
-//! it lets out.
+//! A held secret, and one that a rule knows, stand in everything that a run reads, and in what models and forges answer;
+//! and are looked for in everything that it lets out.
 
 use std::path::Path;
 use std::sync::{Arc, Mutex};
 
 use serde_json::{Value, json};
-use wiremock::matchers::method;
+use wiremock::matchers::{method, path_regex};
 use wiremock::{Mock, MockServer, Request, Respond, ResponseTemplate};
 
 use crate::support::{Ended, Place};
@@ -54,7 +54,10 @@ impl Respond for Parrot {
     fn respond(&self, request: &Request) -> ResponseTemplate {
         let asked: Value = serde_json::from_slice(&request.body).unwrap();
         self.heard.lock().unwrap().push(String::from_utf8(request.body.clone()).unwrap());
-        let tools = asked["tools"].as_array().unwrap();
+        let Some(tools) = asked["tools"].as_array() else {
+            return self.says(asked["stream"] == true);
+        };
+        assert_ne!(asked["stream"], true, "only the other program's model is asked for pieces");
         let finish = tools.iter().find(|tool| tool["function"]["name"] == "finish").unwrap();
         let asks = |field: &str| !finish["function"]["parameters"]["properties"][field].is_null();
         let is_first = !asked["messages"].as_array().unwrap().iter().any(|each| each["role"] == "assistant");
@@ -101,6 +104,55 @@ impl Respond for Parrot {
                 "message": {"role": "assistant", "content": words, "tool_calls": calls}}],
             "usage": {"prompt_tokens": 10, "completion_tokens": 10, "total_tokens": 20},
         }))
+    }
+}
+
+impl Parrot {
+    /// The secrets as words, which another program is answered: whole, or in pieces that are smaller than a secret.
+    fn says(&self, in_pieces: bool) -> ResponseTemplate {
+        let words = self.secrets.words();
+        let usage = json!({"prompt_tokens": 10, "completion_tokens": 10, "total_tokens": 20});
+        if !in_pieces {
+            let message = json!({"role": "assistant", "content": words});
+            let choice = json!({"finish_reason": "stop", "message": message});
+            return ResponseTemplate::new(200)
+                .set_body_json(json!({"model": "parrot", "choices": [choice], "usage": usage}));
+        }
+        let chars: Vec<char> = words.chars().collect();
+        let pieces = chars.chunks(7).map(|piece| json!({"content": piece.iter().collect::<String>()}));
+        let mut body = String::new();
+        for delta in pieces {
+            let choice = json!({"index": 0, "delta": delta, "finish_reason": null});
+            body += &format!("data: {}\n\n", json!({"model": "parrot", "choices": [choice]}));
+        }
+        let end = json!({"index": 0, "delta": {}, "finish_reason": "stop"});
+        body += &format!("data: {}\n\n", json!({"model": "parrot", "choices": [end], "usage": usage}));
+        ResponseTemplate::new(200).set_body_raw(body + "data: [DONE]\n\n", "text/event-stream")
+    }
+}
+
+/// A server that a parrot answers at; the runtime keeps it up.
+fn parrot(secrets: &Secrets) -> (tokio::runtime::Runtime, MockServer, Arc<Mutex<Vec<String>>>) {
+    let heard = Arc::new(Mutex::new(vec![]));
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    let server = runtime.block_on(async {
+        let server = MockServer::start().await;
+        let refusal = json!({"message": secrets.words(), "errors": [{"message": secrets.words()}]});
+        let refused = ResponseTemplate::new(422).set_body_json(refusal);
+        Mock::given(path_regex("^/github/")).respond_with(refused).mount(&server).await;
+        let parrot = Parrot { secrets: secrets.clone(), heard: heard.clone() };
+        Mock::given(method("POST")).respond_with(parrot).mount(&server).await;
+        server
+    });
+    (runtime, server, heard)
+}
+
+/// Runs ado-vault in this place, which holds the secret that the model note names.
+fn runs<'a>(place: &'a Place, secrets: &'a Secrets) -> impl Fn(&[&str], &str) -> Ended + 'a {
+    |arguments, log| {
+        let mut command = place.command(arguments);
+        command.env(VARIABLE, &secrets.held).env("ADO_LOG", log);
+        crate::support::ended(command.output().unwrap())
     }
 }
 
@@ -157,21 +209,10 @@ fn refuse_pushes(origin: &Path, words: &str) {
 #[test]
 fn no_secret_that_goes_in_comes_out() {
     let secrets = Secrets::new();
-    let heard = Arc::new(Mutex::new(vec![]));
-    let runtime = tokio::runtime::Runtime::new().unwrap();
-    let server = runtime.block_on(async {
-        let server = MockServer::start().await;
-        let parrot = Parrot { secrets: secrets.clone(), heard: heard.clone() };
-        Mock::given(method("POST")).respond_with(parrot).mount(&server).await;
-        server
-    });
+    let (_runtime, server, heard) = parrot(&secrets);
     let place = world(&secrets, &server.uri());
     let origin = place.home.join("origin.git");
-    let run = |arguments: &[&str], log: &str| -> Ended {
-        let mut command = place.command(arguments);
-        command.env(VARIABLE, &secrets.held).env("ADO_LOG", log);
-        crate::support::ended(command.output().unwrap())
-    };
+    let run = runs(&place, &secrets);
     let work = |name: &str| {
         let ended = run(&["run", "--no-sandbox", "-vv"], "trace");
         secrets.absent(&format!("standard output of {name}"), &ended.out);
@@ -211,6 +252,74 @@ fn no_secret_that_goes_in_comes_out() {
     let added = place.git(&origin, &["log", "--all", "-p", "--format=", "--", "hello.txt"]);
     assert!(added.contains("+hello"));
     secrets.absent("pushed files", &added);
+}
+
+#[test]
+fn no_secret_in_github_s_answers_comes_out() {
+    let secrets = Secrets::new();
+    let (_runtime, server, _) = parrot(&secrets);
+    let place = world(&secrets, &server.uri());
+    let github =
+        format!("forge: github\nslug: acme/app\nbase_url: {}/github\ntoken_env: {VARIABLE}\n", server.uri());
+    let note = place.read("00_system/repos/repo.md");
+    place.write("00_system/repos/repo.md", &note.replace("forge: local\n", &github));
+    let run = runs(&place, &secrets);
+    let ended = run(&["run", "--no-sandbox", "-vv"], "trace");
+    secrets.absent("standard output", &ended.out);
+    secrets.absent("the log", &ended.err);
+    let requests = server.address();
+    assert!(ended.err.contains("/repos/acme/app/"), "GitHub was asked at {requests}: {}", ended.err);
+    assert!(ended.err.contains("[redacted: github-token]"), "its answer was told: {}", ended.err);
+    look(&place, &secrets, &run);
+}
+
+#[test]
+fn no_secret_in_the_gateway_s_answers_comes_out() {
+    let secrets = Secrets::new();
+    let (_runtime, server, heard) = parrot(&secrets);
+    let place = world(&secrets, &server.uri());
+    let answers = place.home.join("answers");
+    let model = place.read("00_system/models/test.md");
+    place.write(
+        "00_system/models/pieces.md",
+        &model.replace("model: parrot\n", "model: parrot\nstall_seconds: 60\n"),
+    );
+    // Without a box, so that what the program was answered can be looked at.
+    let script = r#"
+        port=${OPENAI_BASE_URL#http://127.0.0.1:}; port=${port%/v1}
+        ask() {
+            exec 3<>"/dev/tcp/127.0.0.1/$port"
+            printf 'POST /v1/chat/completions HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer %s\r\nContent-Length: %d\r\nConnection: close\r\n\r\n%s' \
+                "$OPENAI_API_KEY" "${#1}" "$1" >&3
+            cat <&3
+        }
+        question='"messages":[{"role":"user","content":"what is in '"$(cat leak.txt)"'?"}]'
+        ask "{$question}" | tee "$1"
+        ask "{\"stream\":true,$question}" | tee -a "$1"
+        echo "hello $RANDOM" > hello.txt
+    "#;
+    let program = place.home.join("agent.sh");
+    std::fs::write(&program, script).unwrap();
+    place.write(
+        "20_agents/Coder.md",
+        &format!(
+            "---\nrole: coder\nmodels: [pieces]\nbackend: command\ncommand: [bash, {}, {}]\n---\nDo it.\n",
+            program.display(),
+            answers.display()
+        ),
+    );
+    let run = runs(&place, &secrets);
+    let ended = run(&["run", "--no-sandbox", "-vv"], "trace");
+    secrets.absent("standard output", &ended.out);
+    secrets.absent("the log", &ended.err);
+    let told = std::fs::read_to_string(&answers).unwrap();
+    secrets.absent("what the program was answered", &told);
+    assert_eq!(told.matches("200 OK").count(), 2, "{told}");
+    assert!(told.contains("text/event-stream") && told.contains("[redacted: "), "{told}");
+    let asked = heard.lock().unwrap().concat();
+    secrets.absent("requests to the model", &asked);
+    assert!(asked.contains("what is in first [redacted: held] then [redacted: github-token]"), "{asked}");
+    look(&place, &secrets, &run);
 }
 
 fn file_in(folder: &Path, start: &str) -> String {

@@ -1,7 +1,10 @@
 //! Commands that only look: `status`, `why`, `log`, `check`, `score`, `doctor`, `run --dry-run`, help and the like.
 
+use std::collections::BTreeSet;
 use std::io::Read;
 use std::process::Stdio;
+
+use serde_json::Value;
 
 use crate::support::{Place, keys};
 
@@ -102,6 +105,76 @@ fn doctor_names_what_is_missing() {
     assert_eq!(code, 1);
     let said = place.run(&["doctor"]);
     assert!(said.out.contains("✓ git") && said.out.contains("✗ default model"), "{said:?}");
+}
+
+#[test]
+fn doctor_starts_the_programs_of_agents_in_the_sandbox_and_names_what_does_not_start() {
+    let place = Place::vault();
+    let program = place.home.join("tool");
+    std::fs::create_dir(&program).unwrap();
+    let script = program.join("agent");
+    std::fs::write(&script, "#!/bin/sh\n[ \"$1\" = --version ] && echo tiny-agent 1.2.3\n").unwrap();
+    std::fs::set_permissions(&script, std::os::unix::fs::PermissionsExt::from_mode(0o755)).unwrap();
+    let note = |name: &str, role: &str, command: &str, read: &str| {
+        let text = format!(
+            "---\nrole: {role}\nbackend: command\ncommand: [{command}, \"{{{{prompt}}}}\"]\nread_paths: [{read}]\n---\nDo it.\n"
+        );
+        place.write(&format!("20_agents/{name}.md"), &text);
+    };
+    let (script, program) = (script.display().to_string(), program.display().to_string());
+    note("Coder", "coder", &script, &program);
+    note("Tester", "tester", "/nowhere/agent", "/nowhere");
+    note("Reviewer", "reviewer", &script, "");
+    let (_, report) = place.json(&["doctor"]);
+    if !report["sandbox_problem"].is_null() {
+        eprintln!("not run: {}", report["sandbox_problem"]);
+        return;
+    }
+    let of = |name: &str| {
+        let what = format!("program of agent {name}");
+        report["vault"].as_array().unwrap().iter().find(|found| found["what"] == *what).unwrap().clone()
+    };
+    let said = |name: &str| of(name)["detail"].as_str().unwrap().to_owned();
+    assert_eq!(of("Coder")["ok"], true, "{report}");
+    assert_eq!(said("Coder"), format!("`{script}` starts in the sandbox: tiny-agent 1.2.3"));
+    for (name, path) in [("Tester", "/nowhere/agent"), ("Reviewer", script.as_str())] {
+        assert_eq!(of(name)["ok"], false, "{report}");
+        assert!(
+            said(name).starts_with(&format!("`{path}` does not start in the sandbox: ")),
+            "{}",
+            said(name)
+        );
+        assert!(
+            said(name).ends_with("check `command`, and name its folder in `read_paths`"),
+            "{}",
+            said(name)
+        );
+    }
+    assert!(!report.to_string().contains("Planner\","), "built-in agents have no program");
+}
+
+#[test]
+fn doctor_tells_of_every_attempt_to_get_out() {
+    let place = Place::empty();
+    let (code, report) = place.json(&["doctor", "--escape"]);
+    assert_eq!(keys(&report), ["cases"]);
+    let cases = report["cases"].as_array().unwrap();
+    let ids: BTreeSet<u64> = cases.iter().map(|case| case["id"].as_u64().unwrap()).collect();
+    assert_eq!(ids, (1..=46).collect(), "every case of the sandbox");
+    let count = |result: &str| cases.iter().filter(|case| case["result"] == result).count();
+    for case in cases {
+        assert_eq!(keys(case), ["id", "name", "result", "reason"]);
+        assert!(!case["name"].as_str().unwrap().is_empty());
+        let is_told = !case["reason"].as_str().unwrap().is_empty();
+        assert_eq!(is_told, case["result"] == "not run", "{case}");
+    }
+    assert_eq!(count("stopped") + count("not run"), cases.len(), "{report:#}");
+    assert_eq!(code, i32::from(count("stopped") == 0));
+    let told: Vec<&Value> = cases.iter().filter(|case| case["id"] == 25).collect();
+    assert!(
+        told.iter().all(|case| case["result"] == "not run"),
+        "a change of workflows waits for a person: {told:?}"
+    );
 }
 
 #[test]

@@ -7,6 +7,7 @@ use ado_vault::note::PropertyValue;
 use serde_json::{Value, json};
 
 use super::behaviour::*;
+use super::external::with_coder;
 
 /// Lets the agent work until a person is asked; gives the brakes and what the note says.
 fn ends(world: &World, name: &str) -> Vec<Brake> {
@@ -166,6 +167,42 @@ fn one_whose_commands_crash_and_that_says_all_is_well_is_found_out() {
         _ => false,
     };
     assert_eq!(world.events("FR-001/1").iter().filter(by_signal).count(), 2, "what happened is recorded");
+}
+
+#[test]
+fn another_program_whose_own_command_hangs_is_ended_and_the_step_given_up() {
+    let world = with_coder(&Talk::default().says(1, "I run the tests now."), "ask > /dev/null; sleep 4000");
+    world.set("20_agents/Coder.md", "stall_seconds", PropertyValue::Integer(1));
+    world.save("it may not be still for long");
+    assert_eq!(ends(&world, "external_hanger"), [Brake::StepFailed]);
+}
+
+#[test]
+fn another_program_that_crashes_half_way_is_judged_by_what_it_left() {
+    let half = "ask > /dev/null; echo \"greeting.txt:$RANDOM: the word is missing\" > broken; kill -SEGV $$";
+    let talk = (1..=3).fold(Talk::default(), |talk, round| talk.says(round, "I write the greeting."));
+    let world = with_coder(&talk, half);
+    assert_eq!(ends(&world, "external_crasher"), [Brake::SameError]);
+    let by_signal = |event: &&Event| match event {
+        Event::ToolCalled { tool, ok, output, .. } => tool == "agent" && !ok && output.contains("signal"),
+        _ => false,
+    };
+    assert_eq!(world.events("FR-001/1").iter().filter(by_signal).count(), 3, "what happened is recorded");
+}
+
+#[test]
+fn another_program_that_floods_the_gateway_with_calls_gets_its_turns_and_no_more() {
+    let flood = "while :; do for i in 1 2 3 4 5 6 7 8 9 10; do ask > /dev/null & done; wait; done";
+    let talk = ["code/1", "code/2"].iter().fold(Talk::default(), |talk, step| {
+        (1..=5).fold(talk, |talk, turn| talk.turn(step, "Coder", turn, &[("again", json!({}))]))
+    });
+    let world = with_coder(&talk, flood);
+    world.set("20_agents/Coder.md", "max_turns", PropertyValue::Integer(5));
+    world.save("it has five turns");
+    assert_eq!(ends(&world, "external_flooder"), [Brake::NoChange]);
+    assert_eq!(world.calls("FR-001/1"), 2 * 5, "no call beyond its turns was made");
+    let journal = world.read("60_runs/FR-001/1/journal.jsonl").len();
+    assert!(journal < 100_000, "{journal}");
 }
 
 #[test]

@@ -7,7 +7,7 @@ use serde_json::json;
 use super::behaviour::*;
 
 /// Asks the model once and does what the script says.
-fn with_coder(talk: &Talk, script: &str) -> World {
+pub fn with_coder(talk: &Talk, script: &str) -> World {
     let world = World::new(talk);
     let program = world.target().parent().unwrap().join("program");
     std::fs::create_dir(&program).unwrap();

@@ -148,7 +148,7 @@ fn greets(coder: &str) -> Vec<Event> {
         "00_system/models/mock.md",
         &format!(
             "---\nprovider: openai-compatible\nmodel: mock-1\nbase_url: http://127.0.0.1:{port}/v1/\nprice_input: 1\n\
-             price_output: 1\n---\n"
+             price_output: 1\nstall_seconds: 60\n---\n"
         ),
     );
     world.put("20_agents/Coder.md", coder);
@@ -220,8 +220,13 @@ fn answer(mut stream: TcpStream) {
     }
     let mut body = vec![0; length];
     reader.read_exact(&mut body).unwrap();
-    let message = reply(&serde_json::from_slice(&body).unwrap());
+    let asked: Value = serde_json::from_slice(&body).unwrap();
+    let message = reply(&asked);
     let reason = if message.get("tool_calls").is_some() { "tool_calls" } else { "stop" };
+    if asked["stream"] == true {
+        let head = "HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nConnection: close\r\n\r\n";
+        return stream.write_all(format!("{head}{}", in_pieces(&message, reason)).as_bytes()).unwrap();
+    }
     let answer = json!({
         "id": "x", "object": "chat.completion", "created": 0, "model": "mock-1",
         "choices": [{"index": 0, "message": message, "finish_reason": reason}],
@@ -233,6 +238,27 @@ fn answer(mut stream: TcpStream) {
         answer.len()
     );
     stream.write_all(format!("{head}{answer}").as_bytes()).unwrap();
+}
+
+/// A message as a stream, its words in small pieces.
+fn in_pieces(message: &Value, reason: &str) -> String {
+    let words: Vec<char> = message["content"].as_str().unwrap_or_default().chars().collect();
+    let mut deltas: Vec<Value> =
+        words.chunks(4).map(|piece| json!({"content": piece.iter().collect::<String>()})).collect();
+    for (index, call) in message["tool_calls"].as_array().into_iter().flatten().enumerate() {
+        let mut call = call.clone();
+        call["index"] = index.into();
+        deltas.push(json!({"role": "assistant", "tool_calls": [call]}));
+    }
+    let chunk = |delta: &Value, finish: Value, usage: Value| {
+        let choice = json!({"index": 0, "delta": delta, "finish_reason": finish});
+        let data = json!({"id": "x", "object": "chat.completion.chunk", "created": 0, "model": "mock-1",
+            "choices": [choice], "usage": usage});
+        format!("data: {data}\n\n")
+    };
+    let pieces: String = deltas.iter().map(|delta| chunk(delta, Value::Null, Value::Null)).collect();
+    let usage = json!({"prompt_tokens": 100_000, "completion_tokens": 1000, "total_tokens": 101_000});
+    format!("{pieces}{}data: [DONE]\n\n", chunk(&json!({}), reason.into(), usage))
 }
 
 /// The next message of the model: the command, then the end.

@@ -18,6 +18,7 @@ use agent_client_protocol::v1::schema::{
 use agent_client_protocol::{Agent, Client, Lines};
 use async_trait::async_trait;
 use futures_util::{SinkExt, StreamExt};
+use globset::GlobSet;
 use serde_json::Value;
 use tokio::io::DuplexStream;
 use tokio::sync::mpsc;
@@ -27,7 +28,9 @@ use super::ending::{Ending, judge, not_repaired};
 use super::permission::{Kind, Permissions, Wish};
 use super::station::{Run, Station};
 use crate::agents::backend::{AgentBackend, MOST_REPAIRS};
+use crate::agents::recorder::PERMISSION;
 use crate::agents::{AgentAnswer, AgentError, AgentJob, AgentTools};
+use crate::domain::sensitive_globs;
 
 /// Bytes of one message of the protocol.
 const LINE_BYTES: usize = 8 << 20;
@@ -103,19 +106,32 @@ struct Rules {
     worktree: PathBuf,
     may_write: bool,
     commands: Vec<String>,
+    sensitive: GlobSet,
+    asked_for: Vec<String>,
 }
 
 impl Rules {
     fn of(station: &Station<'_>) -> Self {
+        let request = station.job.request;
+        let feature = &request.feature;
+        let planned = request.plan.iter().flat_map(|plan| plan.files.iter().map(|file| &file.path));
         Self {
             worktree: station.worktree().to_owned(),
             may_write: station.may_write(),
             commands: station.agent.commands.clone(),
+            sensitive: sensitive_globs(&request.sensitive_paths),
+            asked_for: planned.cloned().chain([feature.title.clone(), feature.body.clone()]).collect(),
         }
     }
 
     fn permissions(&self) -> Permissions<'_> {
-        Permissions { worktree: &self.worktree, may_write: self.may_write, commands: &self.commands }
+        Permissions {
+            worktree: &self.worktree,
+            may_write: self.may_write,
+            commands: &self.commands,
+            sensitive: &self.sensitive,
+            asked_for: &self.asked_for,
+        }
     }
 }
 
@@ -244,7 +260,7 @@ impl<'a> Session<'a> {
                 let answer = refusal
                     .as_ref()
                     .map_or_else(|| "allowed once".to_owned(), |why| format!("refused: {why}"));
-                self.record("permission", &asked.to_string(), &answer, refusal.is_none()).await;
+                self.record(PERMISSION, &asked.to_string(), &answer, refusal.is_none()).await;
             }
             Heard::TurnEnded(reason) => return self.turn_ended(reason).await,
             Heard::Failed(error) => self.failed = Some(error),

@@ -4,6 +4,7 @@
 
 use std::path::{Component, Path, PathBuf};
 
+use globset::GlobSet;
 use serde_json::Value;
 
 /// What an agent asks for.
@@ -35,6 +36,10 @@ pub(super) struct Permissions<'a> {
     pub may_write: bool,
     /// Programs by first word.
     pub commands: &'a [String],
+    /// Paths that need a person.
+    pub sensitive: &'a GlobSet,
+    /// What people and the planner said of the work: a sensitive path that is named there is meant.
+    pub asked_for: &'a [String],
 }
 
 /// Names under which agents give a path or a command in a tool's arguments.
@@ -67,10 +72,22 @@ impl Permissions<'_> {
                 Some(rest) if wish.kind == Kind::Change && rest.components().any(is_git) => {
                     return Err(format!("`{}` is git's own", path.display()));
                 }
+                Some(rest) if wish.kind == Kind::Change && self.needs_a_person(rest) => {
+                    return Err(format!(
+                        "`{}` is sensitive by the policy, and neither the request nor the plan names it",
+                        rest.display()
+                    ));
+                }
                 Some(_) => {}
             }
         }
         Ok(())
+    }
+
+    /// Whether a change of this path, from the worktree's root, is one that nobody asked for and a person must see.
+    fn needs_a_person(&self, path: &Path) -> bool {
+        let name = path.to_string_lossy();
+        self.sensitive.is_match(path) && !self.asked_for.iter().any(|text| text.contains(&*name))
     }
 
     fn execute(&self, input: &Value) -> Result<(), String> {
@@ -166,10 +183,19 @@ mod tests {
     use serde_json::json;
 
     use super::*;
+    use crate::domain::sensitive_globs;
 
     fn allow(kind: Kind, paths: &[&str], input: Value) -> Result<(), String> {
         let commands = ["cargo".to_owned(), "ls".to_owned()];
-        let permissions = Permissions { worktree: Path::new("/w"), may_write: true, commands: &commands };
+        let sensitive = sensitive_globs(&["**/.github/workflows/**".to_owned(), "**/auth/**".to_owned()]);
+        let asked_for = ["Change `src/auth/login.rs`.".to_owned()];
+        let permissions = Permissions {
+            worktree: Path::new("/w"),
+            may_write: true,
+            commands: &commands,
+            sensitive: &sensitive,
+            asked_for: &asked_for,
+        };
         permissions.allow(&Wish { kind, paths: paths.iter().map(PathBuf::from).collect(), input })
     }
 
@@ -187,8 +213,25 @@ mod tests {
     }
 
     #[test]
+    fn a_sensitive_path_may_change_where_request_or_plan_name_it() {
+        assert_eq!(allow(Kind::Change, &["/w/src/auth/login.rs"], Value::Null), Ok(()));
+        for bad in ["/w/.github/workflows/ci.yml", "/w/.GitHub/Workflows/ci.yml", "/w/src/auth/other.rs"] {
+            let why = allow(Kind::Change, &[bad], Value::Null).unwrap_err();
+            assert!(why.contains("is sensitive by the policy"), "{bad}: {why}");
+            assert!(allow(Kind::Change, &["/w/a"], json!({"path": bad})).is_err(), "{bad}");
+            assert_eq!(allow(Kind::Read, &[bad], Value::Null), Ok(()), "{bad}");
+        }
+    }
+
+    #[test]
     fn a_role_that_changes_nothing_may_read_and_no_more() {
-        let permissions = Permissions { worktree: Path::new("/w"), may_write: false, commands: &[] };
+        let permissions = Permissions {
+            worktree: Path::new("/w"),
+            may_write: false,
+            commands: &[],
+            sensitive: &GlobSet::empty(),
+            asked_for: &[],
+        };
         let wish = |kind| Wish { kind, paths: vec!["/w/a".into()], input: Value::Null };
         assert!(permissions.allow(&wish(Kind::Change)).is_err());
         assert_eq!(permissions.allow(&wish(Kind::Read)), Ok(()));

@@ -12,6 +12,7 @@ use tokio_util::sync::CancellationToken;
 use crate::agents::fence::Fence;
 use crate::agents::gateway::{Desk, Standing, Token, serve};
 use crate::agents::opening::{opening, prompt_room};
+use crate::agents::recorder::AGENT;
 use crate::agents::source::Source;
 use crate::agents::tool::{OUTPUT_BYTES, bounded};
 use crate::agents::worktree::Worktree;
@@ -161,7 +162,7 @@ impl<'a> Station<'a> {
                     true => "ended because it went on asking for model calls after its last one",
                     false => "ended after its work was done",
                 };
-                self.record("agent", &self.words(), ended, false, None, 0).await;
+                self.record(AGENT, &self.words(), ended, false, None, 0).await;
                 Ok(Run { said: String::new(), ended: ended.to_owned(), was_ended: true })
             }
             Err(error) => Err(failed(error.to_string())),
@@ -298,7 +299,7 @@ impl<'a> Station<'a> {
             }
         }
         let ok = output.success();
-        self.record("agent", &self.words(), &text, ok, output.exit_code, output.millis).await;
+        self.record(AGENT, &self.words(), &text, ok, output.exit_code, output.millis).await;
         let last = self.clean(output.stderr.trim(), 400);
         let ended = if last.is_empty() { ended } else { format!("{ended}; {last}") };
         Run { said: output.stdout, ended, was_ended: output.exit_code.is_none() }

@@ -77,35 +77,45 @@ pub(super) fn answer(said: &Said<'_>) -> Value {
     })
 }
 
-pub(super) fn stream(said: &Said<'_>) -> String {
-    let chunk = |choices: Value, usage: Value| {
-        let data = json!({
-            "id": format!("chatcmpl-{}", said.id),
-            "object": "chat.completion.chunk",
-            "created": said.at,
-            "model": said.question.model,
-            "choices": choices,
-            "usage": usage,
-        });
-        event(None, &data)
-    };
-    let delta = |delta: Value, finish: Value| {
-        chunk(json!([{"index": 0, "delta": delta, "logprobs": null, "finish_reason": finish}]), Value::Null)
-    };
-    let mut out = delta(json!({"role": "assistant", "content": ""}), Value::Null);
-    if !said.reply.text.is_empty() {
-        out += &delta(json!({"content": said.reply.text}), Value::Null);
-    }
+/// The first event of a stream.
+pub(super) fn begin(said: &Said<'_>) -> String {
+    delta(said, json!({"role": "assistant", "content": ""}), Value::Null)
+}
+
+pub(super) fn words(said: &Said<'_>, words: &str) -> String {
+    delta(said, json!({"content": words}), Value::Null)
+}
+
+/// Calls, tokens and end of a stream.
+pub(super) fn end(said: &Said<'_>) -> String {
+    let mut out = String::new();
     for (index, one) in said.reply.tool_calls.iter().enumerate() {
         let mut one = call(one);
         one["index"] = index.into();
-        out += &delta(json!({"tool_calls": [one]}), Value::Null);
+        out += &delta(said, json!({"tool_calls": [one]}), Value::Null);
     }
-    out += &delta(json!({}), finish_reason(said).into());
+    out += &delta(said, json!({}), finish_reason(said).into());
     if said.question.usage_in_stream {
-        out += &chunk(json!([]), usage(said));
+        out += &chunk(said, json!([]), usage(said));
     }
     out + "data: [DONE]\n\n"
+}
+
+fn delta(said: &Said<'_>, delta: Value, finish: Value) -> String {
+    let choice = json!({"index": 0, "delta": delta, "logprobs": null, "finish_reason": finish});
+    chunk(said, json!([choice]), Value::Null)
+}
+
+fn chunk(said: &Said<'_>, choices: Value, usage: Value) -> String {
+    let data = json!({
+        "id": format!("chatcmpl-{}", said.id),
+        "object": "chat.completion.chunk",
+        "created": said.at,
+        "model": said.question.model,
+        "choices": choices,
+        "usage": usage,
+    });
+    event(None, &data)
 }
 
 fn call(call: &ToolCall) -> Value {
@@ -137,39 +147,10 @@ fn usage(said: &Said<'_>) -> Value {
 
 #[cfg(test)]
 mod tests {
-    use super::super::question::samples::{conversation, data, reply, said, tools};
+    use super::super::question::Dialect;
+    use super::super::question::samples::{data, reply, said, stream};
     use super::*;
     use crate::models::ChatReply;
-
-    #[test]
-    fn a_question_is_read_with_its_calls_and_tools() {
-        let body = json!({
-            "model": "m", "temperature": 0.5, "max_completion_tokens": 30, "max_tokens": 10, "stream": true,
-            "stream_options": {"include_usage": true},
-            "messages": [
-                {"role": "system", "content": "Be good."},
-                {"role": "developer", "content": [{"type": "text", "text": "Be quick."}]},
-                {"role": "user", "content": [{"type": "text", "text": "go"}]},
-                {"role": "assistant", "content": "I look.", "tool_calls": [
-                    {"id": "c1", "type": "function", "function": {"name": "read", "arguments": "{\"path\":\"a\"}"}}]},
-                {"role": "tool", "tool_call_id": "c1", "content": "text of a"},
-            ],
-            "tools": [{"type": "function", "function": {"name": "read", "description": "Reads.",
-                "parameters": {"type": "object", "properties": {"path": {"type": "string"}}}}}],
-        });
-        let wanted = Question {
-            model: "m".into(),
-            system: "Be good.\n\nBe quick.".into(),
-            messages: conversation(),
-            tools: tools(),
-            temperature: Some(0.5),
-            max_output_tokens: Some(30),
-            stream: true,
-            usage_in_stream: true,
-            ..Question::default()
-        };
-        assert_eq!(read(&body), Ok(wanted));
-    }
 
     #[test]
     fn what_cannot_be_passed_on_is_refused_by_name() {
@@ -215,7 +196,7 @@ mod tests {
     #[test]
     fn a_stream_gives_the_same_in_pieces_and_ends() {
         let question = Question { usage_in_stream: true, ..Question::default() };
-        let text = stream(&said(&question, &reply()));
+        let text = stream(Dialect::Chat, &question, &reply());
         assert!(text.ends_with("data: [DONE]\n\n"));
         let chunks = data(&text);
         let deltas: Vec<&Value> =
@@ -226,7 +207,7 @@ mod tests {
         assert_eq!(deltas[2], &json!({"tool_calls": [call]}));
         assert_eq!(chunks[3]["choices"][0]["finish_reason"], "tool_calls");
         assert_eq!(chunks[4]["usage"]["total_tokens"], 109);
-        let quiet = stream(&said(&Question::default(), &reply()));
+        let quiet = stream(Dialect::Chat, &Question::default(), &reply());
         assert_eq!(data(&quiet).len(), 4, "no tokens where they are not asked for");
     }
 }

@@ -1,6 +1,7 @@
 //! Where an external agent's questions become calls of its chain: as one more turn of its step, without secrets, within
 //! its turns, and reserved against every cap as any other call. Does not know the wire.
 
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use serde_json::Value;
@@ -9,11 +10,12 @@ use tokio_util::sync::CancellationToken;
 
 use super::question::Question;
 use super::refusal::Refusal;
+use super::sieve::Sieve;
 use super::token::Token;
 use crate::agents::fence::Fence;
 use crate::agents::source::Source;
 use crate::domain::{AgentConfig, StepKey, redact_secrets};
-use crate::models::{CallContext, ChatReply, ChatRequest, Message, ModelError, Router};
+use crate::models::{CallContext, ChatReply, ChatRequest, Ear, Message, ModelError, Router};
 use crate::sandbox::Pulse;
 
 /// Calls at a time; agents ask for titles and summaries besides.
@@ -37,6 +39,8 @@ pub(in crate::agents) struct Desk {
     /// Set when the agent goes on asking in vain.
     in_vain: CancellationToken,
     places: Semaphore,
+    /// Answers begun.
+    answers: AtomicU32,
     standing: Mutex<Standing>,
 }
 
@@ -86,6 +90,7 @@ impl Desk {
             cancel,
             in_vain,
             places: Semaphore::new(AT_ONCE),
+            answers: AtomicU32::new(0),
             standing: Mutex::default(),
         }
     }
@@ -111,13 +116,29 @@ impl Desk {
         refusal
     }
 
-    /// The number of the turn and the chain's reply, or why there is none.
-    pub(super) async fn ask(&self, question: &Question) -> Result<(u32, ChatReply), Refusal> {
+    /// A name for the next answer, unique in the step.
+    pub(super) fn next_id(&self) -> String {
+        format!("{:08}", self.answers.fetch_add(1, Ordering::Relaxed) + 1)
+    }
+
+    /// The chain's reply without secrets, or why there is none. `ear` hears its words as they come, where the agent asked
+    /// for a stream and the model can give one.
+    pub(super) async fn ask(&self, question: &Question, ear: Option<Ear<'_>>) -> Result<ChatReply, Refusal> {
         let _awaited = self.pulse.hold();
         let _place = self.places.acquire().await.expect("nobody closes the semaphore");
         let turn = self.turn()?;
         let request = self.request(question, turn);
-        let replied = self.router.call(&request, &self.cancel).await;
+        let sieve = Mutex::new(Sieve::new(self.fence.held()));
+        let told = |words: String| {
+            if let (Some(ear), false) = (ear, words.is_empty()) {
+                ear(&words);
+            }
+        };
+        let hear = |words: &str| told(sieve.lock().unwrap_or_else(PoisonError::into_inner).push(words));
+        let replied = match ear {
+            Some(_) => self.router.call_aloud(&request, &hear, &self.cancel).await,
+            None => self.router.call(&request, &self.cancel).await,
+        };
         if matches!(replied, Err(ModelError::Cancelled)) {
             // The program is being ended; an answer would only set it to work once more.
             return std::future::pending().await;
@@ -126,10 +147,12 @@ impl Desk {
         match replied {
             Ok(routed) => {
                 standing.error = None;
-                if !routed.reply.text.trim().is_empty() {
-                    standing.last_text.clone_from(&routed.reply.text);
+                told(sieve.lock().unwrap_or_else(PoisonError::into_inner).finish());
+                let reply = self.clean_reply(routed.reply);
+                if !reply.text.trim().is_empty() {
+                    standing.last_text.clone_from(&reply.text);
                 }
-                Ok((turn, routed.reply))
+                Ok(reply)
             }
             Err(error) => {
                 let refusal = Refusal::of_model(&error);
@@ -196,13 +219,21 @@ impl Desk {
         messages
     }
 
-    fn clean_value(&self, value: &mut Value) {
-        match value {
-            Value::String(text) => *text = self.clean(text),
-            Value::Array(items) => items.iter_mut().for_each(|item| self.clean_value(item)),
-            Value::Object(fields) => fields.values_mut().for_each(|field| self.clean_value(field)),
-            _ => {}
+    /// The reply as the agent gets it. What a tool is called with is the agent's work, of which only held values are taken.
+    fn clean_reply(&self, mut reply: ChatReply) -> ChatReply {
+        reply.text = self.clean(&reply.text);
+        for call in &mut reply.tool_calls {
+            each_text(&mut call.arguments, &|text| {
+                for held in self.fence.held().iter().filter(|held| held.len() >= 8) {
+                    *text = text.replace(held.as_str(), "[redacted: held]");
+                }
+            });
         }
+        reply
+    }
+
+    fn clean_value(&self, value: &mut Value) {
+        each_text(value, &|text| *text = self.clean(text));
     }
 
     fn clean(&self, text: &str) -> String {
@@ -211,5 +242,15 @@ impl Desk {
 
     fn lock(&self) -> MutexGuard<'_, Standing> {
         self.standing.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Changes every text in a JSON value.
+fn each_text(value: &mut Value, change: &impl Fn(&mut String)) {
+    match value {
+        Value::String(text) => change(text),
+        Value::Array(items) => items.iter_mut().for_each(|item| each_text(item, change)),
+        Value::Object(fields) => fields.values_mut().for_each(|field| each_text(field, change)),
+        _ => {}
     }
 }

@@ -130,13 +130,26 @@ pub(super) fn answer(said: &Said<'_>) -> Value {
     })
 }
 
-pub(super) fn stream(said: &Said<'_>) -> String {
-    event(None, &answer(said))
+pub(super) fn words(said: &Said<'_>, words: &str) -> String {
+    let content = json!({"role": "model", "parts": [{"text": words}]});
+    let chunk = json!({"candidates": [{"index": 0, "content": content}],
+        "modelVersion": said.question.model, "responseId": said.id});
+    event(None, &chunk)
+}
+
+/// Calls, tokens and end of a stream whose words were told.
+pub(super) fn end(said: &Said<'_>) -> String {
+    let mut last = answer(said);
+    if let Some(Value::Array(parts)) = last.pointer_mut("/candidates/0/content/parts") {
+        parts.retain(|part| part.get("text").is_none());
+    }
+    event(None, &last)
 }
 
 #[cfg(test)]
 mod tests {
-    use super::super::question::samples::{conversation, data, reply, said, tools};
+    use super::super::question::Dialect;
+    use super::super::question::samples::{conversation, data, reply, said, stream, tools};
     use super::*;
     use crate::models::Message;
 
@@ -203,6 +216,10 @@ mod tests {
             "modelVersion": "m", "responseId": "7",
         });
         assert_eq!(answer(&said(&question, &reply())), wanted);
-        assert_eq!(data(&stream(&said(&question, &reply()))), [wanted]);
+        let mut last = wanted.clone();
+        last["candidates"][0]["content"]["parts"].as_array_mut().unwrap().remove(0);
+        let events = data(&stream(Dialect::Gemini, &question, &reply()));
+        assert_eq!(events[0]["candidates"][0]["content"]["parts"], json!([{"text": "And b."}]));
+        assert_eq!(events[1..], [last]);
     }
 }

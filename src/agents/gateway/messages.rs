@@ -70,33 +70,40 @@ pub(super) fn answer(said: &Said<'_>) -> Value {
     message(said, content(said), Some(stop_reason(said)), said.reply.tokens.output)
 }
 
-pub(super) fn stream(said: &Said<'_>) -> String {
+/// The first event of a stream.
+pub(super) fn begin(said: &Said<'_>) -> String {
+    tell("message_start", json!({"message": message(said, vec![], None, 0)}))
+}
+
+pub(super) fn words(words: &str, is_first: bool) -> String {
+    let delta = json!({"index": 0, "delta": {"type": "text_delta", "text": words}});
+    let begun = json!({"index": 0, "content_block": {"type": "text", "text": ""}});
+    let opened = if is_first { tell("content_block_start", begun) } else { String::new() };
+    opened + &tell("content_block_delta", delta)
+}
+
+/// The end of the words, if there were any; calls, tokens and end of a stream.
+pub(super) fn end(said: &Said<'_>, has_words: bool) -> String {
     let mut out = String::new();
-    let mut tell = |kind: &str, mut data: Value| {
-        data["type"] = kind.into();
-        out.push_str(&event(Some(kind), &data));
-    };
-    tell("message_start", json!({"message": message(said, vec![], None, 0)}));
-    for (index, block) in content(said).into_iter().enumerate() {
-        let (begun, delta) = match word(&block, "type") {
-            "text" => {
-                (json!({"type": "text", "text": ""}), json!({"type": "text_delta", "text": block["text"]}))
-            }
-            _ => {
-                let begun =
-                    json!({"type": "tool_use", "id": block["id"], "name": block["name"], "input": {}});
-                let partial = block["input"].to_string();
-                (begun, json!({"type": "input_json_delta", "partial_json": partial}))
-            }
-        };
-        tell("content_block_start", json!({"index": index, "content_block": begun}));
-        tell("content_block_delta", json!({"index": index, "delta": delta}));
-        tell("content_block_stop", json!({"index": index}));
+    if has_words {
+        out += &tell("content_block_stop", json!({"index": 0}));
+    }
+    for (index, block) in calls(said).enumerate() {
+        let index = index + usize::from(has_words);
+        let begun = json!({"type": "tool_use", "id": block["id"], "name": block["name"], "input": {}});
+        let delta = json!({"type": "input_json_delta", "partial_json": block["input"].to_string()});
+        out += &tell("content_block_start", json!({"index": index, "content_block": begun}));
+        out += &tell("content_block_delta", json!({"index": index, "delta": delta}));
+        out += &tell("content_block_stop", json!({"index": index}));
     }
     let delta = json!({"stop_reason": stop_reason(said), "stop_sequence": null});
-    tell("message_delta", json!({"delta": delta, "usage": {"output_tokens": said.reply.tokens.output}}));
-    tell("message_stop", json!({}));
-    out
+    out += &tell("message_delta", json!({"delta": delta, "usage": usage(said, said.reply.tokens.output)}));
+    out + &tell("message_stop", json!({}))
+}
+
+fn tell(kind: &str, mut data: Value) -> String {
+    data["type"] = kind.into();
+    event(Some(kind), &data)
 }
 
 fn content(said: &Said<'_>) -> Vec<Value> {
@@ -104,14 +111,17 @@ fn content(said: &Said<'_>) -> Vec<Value> {
     if !said.reply.text.is_empty() {
         blocks.push(json!({"type": "text", "text": said.reply.text}));
     }
-    blocks.extend(said.reply.tool_calls.iter().map(|call| {
-        json!({"type": "tool_use", "id": call.id, "name": call.name, "input": call.arguments_object()})
-    }));
+    blocks.extend(calls(said));
     blocks
 }
 
+fn calls(said: &Said<'_>) -> impl Iterator<Item = Value> {
+    said.reply.tool_calls.iter().map(
+        |call| json!({"type": "tool_use", "id": call.id, "name": call.name, "input": call.arguments_object()}),
+    )
+}
+
 fn message(said: &Said<'_>, content: Vec<Value>, stop: Option<&str>, output: u64) -> Value {
-    let tokens = said.reply.tokens;
     json!({
         "id": format!("msg_{}", said.id),
         "type": "message",
@@ -120,12 +130,17 @@ fn message(said: &Said<'_>, content: Vec<Value>, stop: Option<&str>, output: u64
         "content": content,
         "stop_reason": stop,
         "stop_sequence": null,
-        "usage": {
-            "input_tokens": tokens.input.saturating_sub(tokens.cached + tokens.cache_written),
-            "cache_read_input_tokens": tokens.cached,
-            "cache_creation_input_tokens": tokens.cache_written,
-            "output_tokens": output,
-        },
+        "usage": usage(said, output),
+    })
+}
+
+fn usage(said: &Said<'_>, output: u64) -> Value {
+    let tokens = said.reply.tokens;
+    json!({
+        "input_tokens": tokens.input.saturating_sub(tokens.cached + tokens.cache_written),
+        "cache_read_input_tokens": tokens.cached,
+        "cache_creation_input_tokens": tokens.cache_written,
+        "output_tokens": output,
     })
 }
 
@@ -139,41 +154,10 @@ fn stop_reason(said: &Said<'_>) -> &'static str {
 
 #[cfg(test)]
 mod tests {
-    use super::super::question::samples::{conversation, data, reply, said, tools};
+    use super::super::question::Dialect;
+    use super::super::question::samples::{data, reply, said, stream};
     use super::*;
     use crate::models::{ChatReply, Message};
-
-    #[test]
-    fn a_question_is_read_with_its_blocks_and_tools() {
-        let body = json!({
-            "model": "m", "max_tokens": 30, "stream": true,
-            "system": [{"type": "text", "text": "Be good.", "cache_control": {"type": "ephemeral"}}],
-            "messages": [
-                {"role": "user", "content": "go"},
-                {"role": "assistant", "content": [
-                    {"type": "thinking", "thinking": "hm", "signature": "x"},
-                    {"type": "text", "text": "I look."},
-                    {"type": "tool_use", "id": "c1", "name": "read", "input": {"path": "a"}}]},
-                {"role": "user", "content": [
-                    {"type": "tool_result", "tool_use_id": "c1", "content": [{"type": "text", "text": "text of a"}]}]},
-            ],
-            "tools": [
-                {"name": "read", "description": "Reads.",
-                    "input_schema": {"type": "object", "properties": {"path": {"type": "string"}}}},
-                {"type": "web_search_20250305", "name": "web_search"},
-            ],
-        });
-        let wanted = Question {
-            model: "m".into(),
-            system: "Be good.".into(),
-            messages: conversation(),
-            tools: tools(),
-            max_output_tokens: Some(30),
-            stream: true,
-            ..Question::default()
-        };
-        assert_eq!(read(&body), Ok(wanted));
-    }
 
     #[test]
     fn a_failed_tool_is_told_and_pictures_are_refused() {
@@ -211,7 +195,7 @@ mod tests {
     #[test]
     fn a_stream_opens_fills_and_closes_each_block() {
         let question = Question::default();
-        let events = data(&stream(&said(&question, &reply())));
+        let events = data(&stream(Dialect::Messages, &question, &reply()));
         let kinds: Vec<&str> = events.iter().map(|event| word(event, "type")).collect();
         let block = ["content_block_start", "content_block_delta", "content_block_stop"];
         let wanted: Vec<&str> = ["message_start"]
@@ -229,5 +213,6 @@ mod tests {
             json!({"type": "input_json_delta", "partial_json": "{\"path\":\"b\"}"})
         );
         assert_eq!(events[7]["delta"]["stop_reason"], "tool_use");
+        assert_eq!(events[7]["usage"]["cache_read_input_tokens"], 40);
     }
 }

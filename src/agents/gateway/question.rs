@@ -41,16 +41,6 @@ impl Dialect {
             Self::Gemini => super::gemini::answer(said),
         }
     }
-
-    /// The whole answer as a stream of server-sent events.
-    pub(super) fn stream(self, said: &Said<'_>) -> String {
-        match self {
-            Self::Chat => super::chat::stream(said),
-            Self::Responses => super::responses::stream(said),
-            Self::Messages => super::messages::stream(said),
-            Self::Gemini => super::gemini::stream(said),
-        }
-    }
 }
 
 /// One question, whatever the dialect.
@@ -245,9 +235,95 @@ pub(super) mod samples {
         Said { question, reply, id: "7".into(), at: 5 }
     }
 
+    /// The whole answer as a stream.
+    pub(in crate::agents::gateway) fn stream(
+        dialect: Dialect,
+        question: &Question,
+        reply: &ChatReply,
+    ) -> String {
+        let question = std::sync::Arc::new(question.clone());
+        super::super::pieces::Pieces::new(dialect, question, "7".into(), 5).end(reply)
+    }
+
     /// The data of a stream's events.
     pub(in crate::agents::gateway) fn data(stream: &str) -> Vec<Value> {
         let lines = stream.lines().filter_map(|line| line.strip_prefix("data: "));
         lines.filter(|line| *line != "[DONE]").map(|line| serde_json::from_str(line).unwrap()).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::samples::{conversation, tools};
+    use super::*;
+
+    #[test]
+    fn every_dialect_says_the_same_question_in_its_own_way() {
+        let chat = json!({
+            "model": "m", "temperature": 0.5, "max_completion_tokens": 30, "max_tokens": 10, "stream": true,
+            "stream_options": {"include_usage": true},
+            "messages": [
+                {"role": "system", "content": "Be good."},
+                {"role": "developer", "content": [{"type": "text", "text": "Be quick."}]},
+                {"role": "user", "content": [{"type": "text", "text": "go"}]},
+                {"role": "assistant", "content": "I look.", "tool_calls": [
+                    {"id": "c1", "type": "function", "function": {"name": "read", "arguments": "{\"path\":\"a\"}"}}]},
+                {"role": "tool", "tool_call_id": "c1", "content": "text of a"},
+            ],
+            "tools": [{"type": "function", "function": {"name": "read", "description": "Reads.",
+                "parameters": {"type": "object", "properties": {"path": {"type": "string"}}}}}],
+        });
+        let messages = json!({
+            "model": "m", "temperature": 0.5, "max_tokens": 30, "stream": true,
+            "system": [{"type": "text", "text": "Be good.", "cache_control": {"type": "ephemeral"}},
+                {"type": "text", "text": "\nBe quick."}],
+            "messages": [
+                {"role": "user", "content": "go"},
+                {"role": "assistant", "content": [
+                    {"type": "thinking", "thinking": "hm", "signature": "x"},
+                    {"type": "text", "text": "I look."},
+                    {"type": "tool_use", "id": "c1", "name": "read", "input": {"path": "a"}}]},
+                {"role": "user", "content": [
+                    {"type": "tool_result", "tool_use_id": "c1", "content": [{"type": "text", "text": "text of a"}]}]},
+            ],
+            "tools": [
+                {"name": "read", "description": "Reads.",
+                    "input_schema": {"type": "object", "properties": {"path": {"type": "string"}}}},
+                {"type": "web_search_20250305", "name": "web_search"},
+            ],
+        });
+        let responses = json!({
+            "model": "m", "temperature": 0.5, "instructions": "Be good.", "store": false, "stream": true,
+            "max_output_tokens": 30,
+            "input": [
+                {"type": "message", "role": "developer", "content": [{"type": "input_text", "text": "Be quick."}]},
+                {"role": "user", "content": [{"type": "input_text", "text": "go"}]},
+                {"type": "reasoning", "summary": [], "encrypted_content": "x"},
+                {"type": "message", "role": "assistant", "content": [{"type": "output_text", "text": "I look."}]},
+                {"type": "function_call", "call_id": "c1", "name": "read", "arguments": "{\"path\":\"a\"}"},
+                {"type": "function_call_output", "call_id": "c1", "output": "text of a"},
+            ],
+            "tools": [
+                {"type": "function", "name": "read", "description": "Reads.", "strict": false,
+                    "parameters": {"type": "object", "properties": {"path": {"type": "string"}}}},
+                {"type": "web_search"},
+            ],
+        });
+        for (dialect, body) in
+            [(Dialect::Chat, chat), (Dialect::Messages, messages), (Dialect::Responses, responses)]
+        {
+            let wanted = Question {
+                model: "m".into(),
+                system: "Be good.\n\nBe quick.".into(),
+                messages: conversation(),
+                tools: tools(),
+                temperature: Some(0.5),
+                max_output_tokens: Some(30),
+                stream: true,
+                usage_in_stream: dialect == Dialect::Chat,
+                ..Question::default()
+            };
+            assert_eq!(dialect.read(&body), Ok(wanted), "{dialect:?}");
+        }
     }
 }

@@ -41,6 +41,11 @@ impl Refusal {
         Self::new(403, "insufficient_quota", "billing_error", message)
     }
 
+    /// The answer ended with no reason.
+    pub(super) fn broken() -> Self {
+        Self::new(503, "server_error", "overloaded_error", "ado-vault: the answer broke off")
+    }
+
     pub(super) fn of_model(error: &ModelError) -> Self {
         let said = format!("ado-vault: {error}");
         match error {

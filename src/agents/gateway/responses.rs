@@ -101,56 +101,81 @@ pub(super) fn answer(said: &Said<'_>) -> Value {
     response(said, ended(said), output(said))
 }
 
-pub(super) fn stream(said: &Said<'_>) -> String {
+/// The first event of a stream. Events are counted by `sequence`.
+pub(super) fn begin(said: &Said<'_>, sequence: &mut u64) -> String {
+    tell(sequence, "response.created", json!({"response": response(said, "in_progress", vec![])}))
+}
+
+pub(super) fn words(said: &Said<'_>, sequence: &mut u64, words: &str, is_first: bool) -> String {
     let mut out = String::new();
-    let mut sequence = 0;
-    let mut tell = |kind: &str, mut data: Value| {
-        data["type"] = kind.into();
-        data["sequence_number"] = sequence.into();
-        sequence += 1;
-        out.push_str(&event(Some(kind), &data));
-    };
-    tell("response.created", json!({"response": response(said, "in_progress", vec![])}));
+    if is_first {
+        let begun = json!({"type": "message", "id": message_id(said), "status": "in_progress", "role": "assistant",
+            "content": []});
+        out += &tell(sequence, "response.output_item.added", json!({"output_index": 0, "item": begun}));
+        let part = json!({"type": "output_text", "text": "", "annotations": []});
+        out += &tell(sequence, "response.content_part.added", of_words(said, "part", part));
+    }
+    out + &tell(sequence, "response.output_text.delta", of_words(said, "delta", words.into()))
+}
+
+/// The end of the words, if there were any; calls, tokens and end of a stream.
+pub(super) fn end(said: &Said<'_>, sequence: &mut u64) -> String {
+    let mut out = String::new();
     for (index, item) in output(said).into_iter().enumerate() {
-        let id = item["id"].clone();
-        let at = |more: Value| {
-            let mut data = json!({"output_index": index, "item_id": id});
-            data.as_object_mut().into_iter().zip(more.as_object()).for_each(|(data, more)| {
-                data.extend(more.iter().map(|(name, value)| (name.clone(), value.clone())));
-            });
-            data
-        };
-        let mut begun = item.clone();
-        begun["status"] = "in_progress".into();
         match word(&item, "type") {
             "message" => {
                 let part = item["content"][0].clone();
-                let text = part["text"].clone();
-                begun["content"] = json!([]);
-                tell("response.output_item.added", json!({"output_index": index, "item": begun}));
-                let empty = json!({"type": "output_text", "text": "", "annotations": []});
-                tell("response.content_part.added", at(json!({"content_index": 0, "part": empty})));
-                tell("response.output_text.delta", at(json!({"content_index": 0, "delta": text})));
-                tell("response.output_text.done", at(json!({"content_index": 0, "text": text})));
-                tell("response.content_part.done", at(json!({"content_index": 0, "part": part})));
+                out += &tell(
+                    sequence,
+                    "response.output_text.done",
+                    of_words(said, "text", part["text"].clone()),
+                );
+                out += &tell(sequence, "response.content_part.done", of_words(said, "part", part));
             }
             kind => {
                 let (field, name) = match kind {
                     "function_call" => ("arguments", "response.function_call_arguments"),
                     _ => ("input", "response.custom_tool_call_input"),
                 };
-                let whole = item[field].clone();
+                let mut begun = item.clone();
+                begun["status"] = "in_progress".into();
                 begun[field] = "".into();
-                tell("response.output_item.added", json!({"output_index": index, "item": begun}));
-                tell(&format!("{name}.delta"), at(json!({"delta": whole})));
-                tell(&format!("{name}.done"), at(json!({field: whole})));
+                let part =
+                    |part: &str| json!({"output_index": index, "item_id": item["id"], part: item[field]});
+                let added = json!({"output_index": index, "item": begun});
+                out += &tell(sequence, "response.output_item.added", added);
+                out += &tell(sequence, &format!("{name}.delta"), part("delta"));
+                out += &tell(sequence, &format!("{name}.done"), part(field));
             }
         }
-        tell("response.output_item.done", json!({"output_index": index, "item": item}));
+        out += &tell(sequence, "response.output_item.done", json!({"output_index": index, "item": item}));
     }
     let status = ended(said);
-    tell(&format!("response.{status}"), json!({"response": response(said, status, output(said))}));
-    out
+    let response = response(said, status, output(said));
+    out + &tell(sequence, &format!("response.{status}"), json!({"response": response}))
+}
+
+/// The end of a stream that broke off; `body` is the refusal's.
+pub(super) fn failed(said: &Said<'_>, sequence: &mut u64, body: &Value) -> String {
+    let mut response = response(said, "failed", vec![]);
+    response["error"] = json!({"code": body["error"]["code"], "message": body["error"]["message"]});
+    tell(sequence, "response.failed", json!({"response": response}))
+}
+
+fn tell(sequence: &mut u64, kind: &str, mut data: Value) -> String {
+    data["type"] = kind.into();
+    data["sequence_number"] = (*sequence).into();
+    *sequence += 1;
+    event(Some(kind), &data)
+}
+
+/// An event about the words, which are the only part of the first item.
+fn of_words(said: &Said<'_>, name: &str, value: Value) -> Value {
+    json!({"output_index": 0, "item_id": message_id(said), "content_index": 0, name: value})
+}
+
+fn message_id(said: &Said<'_>) -> String {
+    format!("msg_{}", said.id)
 }
 
 fn ended(said: &Said<'_>) -> &'static str {
@@ -163,7 +188,7 @@ fn output(said: &Said<'_>) -> Vec<Value> {
     if !reply.text.is_empty() || reply.tool_calls.is_empty() {
         items.push(json!({
             "type": "message",
-            "id": format!("msg_{}", said.id),
+            "id": message_id(said),
             "status": "completed",
             "role": "assistant",
             "content": [{"type": "output_text", "text": reply.text, "annotations": []}],
@@ -221,39 +246,10 @@ fn response(said: &Said<'_>, status: &str, output: Vec<Value>) -> Value {
 
 #[cfg(test)]
 mod tests {
-    use super::super::question::samples::{conversation, data, reply, said, tools};
+    use super::super::question::Dialect;
+    use super::super::question::samples::{data, reply, said, stream};
     use super::*;
     use crate::models::{ChatReply, Message};
-
-    #[test]
-    fn a_question_is_read_from_items_of_one_turn() {
-        let body = json!({
-            "model": "m", "instructions": "Be good.", "store": false, "stream": true, "max_output_tokens": 30,
-            "input": [
-                {"type": "message", "role": "developer", "content": [{"type": "input_text", "text": "Be quick."}]},
-                {"role": "user", "content": [{"type": "input_text", "text": "go"}]},
-                {"type": "reasoning", "summary": [], "encrypted_content": "x"},
-                {"type": "message", "role": "assistant", "content": [{"type": "output_text", "text": "I look."}]},
-                {"type": "function_call", "call_id": "c1", "name": "read", "arguments": "{\"path\":\"a\"}"},
-                {"type": "function_call_output", "call_id": "c1", "output": "text of a"},
-            ],
-            "tools": [
-                {"type": "function", "name": "read", "description": "Reads.", "strict": false,
-                    "parameters": {"type": "object", "properties": {"path": {"type": "string"}}}},
-                {"type": "web_search"},
-            ],
-        });
-        let wanted = Question {
-            model: "m".into(),
-            system: "Be good.\n\nBe quick.".into(),
-            messages: conversation(),
-            tools: tools(),
-            max_output_tokens: Some(30),
-            stream: true,
-            ..Question::default()
-        };
-        assert_eq!(read(&body), Ok(wanted));
-    }
 
     #[test]
     fn a_tool_with_plain_text_is_asked_as_json_and_answered_as_text() {
@@ -291,7 +287,7 @@ mod tests {
     #[test]
     fn a_stream_tells_each_item_from_its_beginning_to_its_end() {
         let question = Question { model: "m".into(), ..Question::default() };
-        let events = data(&stream(&said(&question, &reply())));
+        let events = data(&stream(Dialect::Responses, &question, &reply()));
         let kinds: Vec<&str> = events.iter().map(|event| word(event, "type")).collect();
         assert_eq!(
             kinds,
@@ -329,6 +325,6 @@ mod tests {
             (&whole["status"], &whole["incomplete_details"]["reason"]),
             (&json!("incomplete"), &json!("max_output_tokens"))
         );
-        assert!(stream(&said(&question, &cut)).contains("event: response.incomplete\n"));
+        assert!(stream(Dialect::Responses, &question, &cut).contains("event: response.incomplete\n"));
     }
 }

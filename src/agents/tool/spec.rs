@@ -109,3 +109,47 @@ fn network(agent: &AgentConfig) -> String {
 fn object(properties: Value, required: &[&str]) -> Value {
     json!({"type": "object", "properties": properties, "required": required, "additionalProperties": false})
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use super::*;
+    use crate::agents::recorder::{AGENT, APPLY, PERMISSION};
+    use crate::domain::Role;
+
+    /// Names and callers in the table of the docs.
+    fn documented() -> BTreeMap<String, String> {
+        let docs = include_str!("../../../docs/security.md");
+        let section = docs.split("\n## Tools\n").nth(1).unwrap().split("\n## ").next().unwrap();
+        let rows = section.lines().filter_map(|line| line.strip_prefix("| `"));
+        rows.map(|row| {
+            let cells: Vec<&str> = row.split(" | ").collect();
+            (cells[0].trim_end_matches('`').to_owned(), cells[2].trim_end_matches(" |").to_owned())
+        })
+        .collect()
+    }
+
+    #[test]
+    fn the_docs_list_every_tool_with_who_may_call_it() {
+        let agent = |role: Role| -> AgentConfig {
+            let note = json!({"name": "A", "role": role.slug(), "commands": ["cargo"]});
+            serde_json::from_value(note).unwrap()
+        };
+        let names = |roles: Vec<Role>| roles.iter().map(|role| role.slug()).collect::<Vec<_>>().join(", ");
+        let roles = |may: &dyn Fn(Role) -> bool| -> String {
+            let in_order = [Role::Planner, Role::Coder, Role::Tester, Role::Reviewer, Role::SpecWriter];
+            names(in_order.into_iter().filter(|role| may(*role)).collect())
+        };
+        let mut wanted: BTreeMap<String, String> = ALL
+            .iter()
+            .map(|(_, name)| {
+                let may = |role| offered(&agent(role)).iter().any(|(_, offered)| offered == name);
+                ((*name).to_owned(), roles(&may))
+            })
+            .collect();
+        wanted.insert(APPLY.to_owned(), roles(&Role::may_write));
+        wanted.extend([AGENT, PERMISSION].map(|name| (name.to_owned(), roles(&|_| true))));
+        assert_eq!(documented(), wanted);
+    }
+}
