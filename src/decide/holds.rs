@@ -42,6 +42,8 @@ pub(super) fn wake(snapshot: &Snapshot, judged: &[(&FeatureView, Next)]) -> Opti
 /// Brings the note to what its run's journal says, where nothing else that happens now does.
 pub(super) fn show(snapshot: &Snapshot, view: &FeatureView, next: Next) -> Next {
     let is_idle = match &next {
+        // The end of what is done at the forge shows it.
+        Next::Rest { .. } if view.in_flight.is_some_and(|key| key.step.is_at_forge()) => false,
         Next::Rest { .. } => true,
         Next::Wait(wait) => !wait.needs_human,
         Next::Do { .. } | Next::Ready { .. } => false,

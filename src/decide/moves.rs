@@ -4,7 +4,7 @@
 
 use super::next::Next;
 use super::{pipeline, shepherd, specifying, splitting};
-use crate::domain::{Effect, FeatureView, RunEnd, RunState, Snapshot, Status, parse_move};
+use crate::domain::{Effect, FeatureView, RunEnd, RunState, Snapshot, Status, Step, StepKey, parse_move};
 
 /// Follows the last run of a feature; `None` where there is nothing to follow: no run, or one that is over.
 pub(super) fn follow(snapshot: &Snapshot, view: &FeatureView) -> Option<Next> {
@@ -75,6 +75,7 @@ fn has_begun(run: &RunState) -> bool {
 /// Ends the run where a human took its note away; a step at work is stopped first.
 pub(super) fn stop(view: &FeatureView, run: &RunState, result: RunEnd, why: &str) -> Next {
     match view.in_flight {
+        Some(key) if key.step == Step::Merge => being_done(key),
         Some(key) => Next::act(Effect::Cancel { run: run.id.clone() }, format!("{why}; {key} is at work")),
         None => Next::act(
             Effect::End { run: run.id.clone(), result, detail: why.to_owned() },
@@ -86,6 +87,7 @@ pub(super) fn stop(view: &FeatureView, run: &RunState, result: RunEnd, why: &str
 /// A human moved the note to `done`: a pull request that is up to date is merged, anything else is taken as it is.
 fn accepted(snapshot: &Snapshot, view: &FeatureView, run: &RunState) -> Next {
     if view.in_flight.is_some() {
+        // The merge itself is what the move asks for; `stop` leaves it alone.
         return stop(view, run, RunEnd::Accepted, "a human moved the note to `done`");
     }
     let offered = run.pr.as_ref().filter(|_| run.pr_head.as_ref() == run.head());
@@ -137,8 +139,16 @@ fn was_finished(run: &RunState) -> bool {
 /// A step of this run is at work; nothing else happens until it ends.
 pub(super) fn at_work(view: &FeatureView, run: &RunState) -> Option<Next> {
     let key = view.in_flight?;
+    if key.step.is_at_forge() {
+        return Some(being_done(key));
+    }
     let attempt = run.tries.iter().rev().find(|step| step.key == key);
     let since = attempt
         .map_or_else(String::new, |step| format!(" since {:.0} (attempt {})", step.started, step.attempt));
     Some(Next::rest(format!("{key} is at work{since}")))
+}
+
+/// What was decided is being done at the forge.
+fn being_done(key: StepKey) -> Next {
+    Next::rest(format!("{key} is being done at the forge"))
 }

@@ -176,9 +176,8 @@ fn is_fresh(run: &RunState) -> bool {
 
 fn publish(view: &FeatureView, run: &RunState) -> Next {
     let to_review = move_effect(Status::InProgress, Status::Review);
-    let offered = run.pr.is_some() && run.pr_head.as_ref() == run.head();
-    let was_moved = run.completed.contains(&to_review) && !run.pending.contains_key(&to_review);
-    if offered && was_moved {
+    let is_up_to_date = run.pr.is_some() && run.pr_head.as_ref() == run.head();
+    if is_up_to_date && run.offered && !run.pending.contains_key(&to_review) {
         return shepherd::rework(view, run);
     }
     Next::act(Effect::Publish { run: run.id.clone() }, "the review approves and every gate passes")

@@ -83,6 +83,8 @@ pub struct RunState {
     pub pr: Option<PullRequestRef>,
     /// Head that the pull request was opened or last updated with.
     pub pr_head: Option<GitId>,
+    /// Whether the note lay in `review` since the pull request was last opened or updated.
+    pub offered: bool,
     pub merged: Option<GitId>,
     pub spent: Spent,
     /// Tokens of all settled calls by kind.
@@ -181,6 +183,7 @@ impl RunState {
             review_history: vec![],
             pr: None,
             pr_head: None,
+            offered: false,
             merged: None,
             spent: Spent::default(),
             tokens: Tokens::default(),
@@ -285,7 +288,7 @@ impl RunState {
                 self.pending.remove(effect);
                 self.completed.insert(effect.clone());
                 if let Some((_, to)) = parse_move(effect) {
-                    self.status = to;
+                    self.set_status(to);
                 }
             }
             Event::PullRequestOpened { pr, head } => {
@@ -294,6 +297,7 @@ impl RunState {
                 }
                 self.pr = Some(pr.clone());
                 self.pr_head = Some(head.clone());
+                self.offered = false;
             }
             Event::Merged { commit } => self.merged = Some(commit.clone()),
             Event::ApprovalAsked { gate, plan, base, refused } => {
@@ -323,7 +327,7 @@ impl RunState {
                 self.words.extend(words.iter().cloned());
                 self.heard.extend(words.iter().cloned());
             }
-            Event::Moved { to, .. } => self.status = *to,
+            Event::Moved { to, .. } => self.set_status(*to),
             Event::BlockWritten { block, hash } => {
                 self.blocks.insert(block.clone(), hash.clone());
                 self.written.insert((block.clone(), hash.clone()));
@@ -331,6 +335,11 @@ impl RunState {
             Event::SplitInto { features } => self.split.clone_from(features),
             Event::Ended { result, detail } => self.ended = Some((*result, detail.clone())),
         }
+    }
+
+    fn set_status(&mut self, to: Status) {
+        self.status = to;
+        self.offered |= to == Status::Review;
     }
 
     fn finish_step(&mut self, key: StepKey, result: &StepResult) {

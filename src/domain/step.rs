@@ -40,6 +40,11 @@ impl Step {
         }
     }
 
+    /// Whether it is done at the forge, by no agent.
+    pub fn is_at_forge(self) -> bool {
+        matches!(self, Self::Publish | Self::Merge)
+    }
+
     pub fn slug(self) -> &'static str {
         match self {
             Self::Triage => "triage",

@@ -63,7 +63,7 @@ impl Engine {
     /// Forges are asked at the next look, however fresh their last answers are.
     pub(super) fn ask_forges_again(&mut self) {
         self.rang = Some(Instant::now());
-        self.forge_asked.clear();
+        self.abroad.forge_asked.clear();
         self.issues.forget();
     }
 }

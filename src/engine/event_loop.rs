@@ -10,8 +10,9 @@ use tokio_util::sync::CancellationToken;
 
 use super::bell::Bell;
 use super::boxes::choose_sandbox;
+use super::errand::Abroad;
 use super::failure::Failure;
-use super::flight::{Finished, Flight};
+use super::flight::{Ended, Finished, Flight};
 use super::issues::IssueDesk;
 use super::looking::Looking;
 use super::observe::{Circumstances, Observation, Observer, fatal_problems};
@@ -20,7 +21,7 @@ use super::progress::NO_SANDBOX;
 use super::transition::{NoteChange, Scribe};
 use super::{EngineError, InProcess, Listener, RunBook, Said, StepExecutor};
 use crate::decide;
-use crate::domain::{Effect, FeatureId, Hold, NotePath, Plan, PullRequestView, RunId, SandboxMode, Settings};
+use crate::domain::{Effect, FeatureId, Hold, NotePath, Plan, RunId, SandboxMode, Settings};
 use crate::forge::Forges;
 use crate::models::{self, Health};
 use crate::sandbox::Sandbox;
@@ -80,11 +81,7 @@ pub struct Engine {
     pub(super) sandbox: Sandbox,
     pub(super) forges: Arc<Forges>,
     pub(super) in_flight: BTreeMap<RunId, Flight>,
-    pub(super) pull_requests: BTreeMap<RunId, PullRequestView>,
-    /// When the target branch was last asked whether it holds a run's work.
-    pub(super) target_asked: BTreeMap<RunId, Instant>,
-    /// When the forge was last asked for a run's pull request.
-    pub(super) forge_asked: BTreeMap<RunId, Instant>,
+    pub(super) abroad: Abroad,
     pub(super) issues: IssueDesk,
     pub(super) bell: Bell,
     /// When a look was last rung for.
@@ -95,8 +92,8 @@ pub struct Engine {
     pub(super) no_sandbox: Option<String>,
     pub(super) only: Vec<FeatureId>,
     listener: Arc<dyn Listener>,
-    pub(super) done_sender: mpsc::UnboundedSender<Finished>,
-    pub(super) done: mpsc::UnboundedReceiver<Finished>,
+    pub(super) done_sender: mpsc::UnboundedSender<Ended>,
+    pub(super) done: mpsc::UnboundedReceiver<Ended>,
     pub(super) failures: BTreeMap<String, Failure>,
     /// Problems of configuration notes that were said.
     problems: BTreeSet<String>,
@@ -166,9 +163,7 @@ impl Engine {
             sandbox,
             forges,
             in_flight: BTreeMap::new(),
-            pull_requests: BTreeMap::new(),
-            target_asked: BTreeMap::new(),
-            forge_asked: BTreeMap::new(),
+            abroad: Abroad::default(),
             issues: IssueDesk::new(vault),
             bell: Bell::default(),
             rang: None,
@@ -249,7 +244,7 @@ impl Engine {
             if self.paused.as_ref().is_some_and(|(_, since)| since.elapsed() > PAUSE) {
                 return Ok(Outcome::Failed);
             }
-            if self.in_flight.is_empty() && !self.issues.is_busy() && !self.waits_on_time(&plan) {
+            if self.is_still() && !self.issues.is_busy() && !self.waits_on_time(&plan) {
                 let human = plan.waits().any(|(_, wait)| wait.needs_human);
                 return Ok(match (human, self.failures.is_empty()) {
                     (_, false) => Outcome::Failed,
@@ -259,7 +254,7 @@ impl Engine {
             }
             tokio::select! {
                 () = stop.cancelled() => {}
-                finished = self.done.recv(), if self.paused.is_none() => self.take_finished(finished)?,
+                ended = self.done.recv(), if self.paused.is_none() => self.take_ended(ended)?,
                 () = self.issues.round() => {}
                 () = tokio::time::sleep(short_wait(&plan)) => {}
             }
@@ -284,7 +279,7 @@ impl Engine {
             let pause = if self.waits_on_time(&plan) { short_wait(&plan) } else { poll };
             tokio::select! {
                 () = stop.cancelled() => {}
-                finished = self.done.recv(), if self.paused.is_none() => self.take_finished(finished)?,
+                ended = self.done.recv(), if self.paused.is_none() => self.take_ended(ended)?,
                 () = self.issues.round() => {}
                 () = self.bell.heard(self.rang) => self.ask_forges_again(),
                 look = self.looking.recv() => {
@@ -334,7 +329,7 @@ impl Engine {
 
     async fn settle_and_see(&mut self, stop: &CancellationToken) -> Result<Settled, EngineError> {
         for finished in std::mem::take(&mut self.unrecorded) {
-            self.take_finished(Some(finished))?;
+            self.take_finished(finished)?;
         }
         for _ in 0..MOST_LOOKS {
             let mut look = self.look()?;
@@ -348,8 +343,8 @@ impl Engine {
                 self.complain("the vault", &error, true);
                 return Ok(Settled { look, plan: Plan::default() });
             }
-            if let Ok(finished) = self.done.try_recv() {
-                self.take_finished(Some(finished))?;
+            if let Ok(ended) = self.done.try_recv() {
+                self.take_ended(Some(ended))?;
                 continue;
             }
             if self.take_late_saves(&look.snapshot.config.settings)? {
@@ -364,7 +359,10 @@ impl Engine {
                 }
             }
             self.look_at_pull_requests(&look).await;
-            look.put_pull_requests(&self.pull_requests);
+            if self.books_only {
+                self.wait_for_forge(stop).await?;
+            }
+            look.put_pull_requests(&self.abroad.seen);
             self.cancel_orphans(&look);
             self.pace = pace(&look.snapshot.config.settings);
             self.settling = look.snapshot.features.iter().any(|view| view.settling);
@@ -380,11 +378,12 @@ impl Engine {
             if let Err(error) = released {
                 tracing::warn!(%error, "the git index is updated later");
             }
+            let waits = self.books_only && !self.in_flight.is_empty();
             if performed? {
                 if !self.cut_off {
                     self.looking.at_what_was_written(&self.vault);
                 }
-            } else if self.looking.may_have_missed_something() {
+            } else if waits || self.looking.may_have_missed_something() {
                 continue;
             } else {
                 return Ok(Settled { look, plan });
@@ -454,7 +453,8 @@ impl Engine {
         let mut changed = false;
         for (decision, effect) in plan.effects() {
             let too_early = self.failures.get(&decision.feature).is_some_and(Failure::rests);
-            if too_early || (self.books_only && !effect.is_bookkeeping()) {
+            let is_told = matches!(effect, Effect::Cancel { run } if self.is_cancelled(run));
+            if too_early || is_told || (self.books_only && !effect.is_bookkeeping()) {
                 continue;
             }
             if let Some(hold) = self.link_being_typed(look, &decision.path, effect)? {
@@ -507,6 +507,11 @@ impl Engine {
             || trying
             || plan.wake.is_some()
             || plan.waits().any(|(_, wait)| by_time(&wait.on))
+    }
+
+    /// Whether nothing is at work beside the loop.
+    fn is_still(&self) -> bool {
+        self.in_flight.is_empty() && self.abroad.looking.is_empty()
     }
 
     pub(super) fn scribe(&self) -> Scribe<'_> {

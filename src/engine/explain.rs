@@ -26,6 +26,10 @@ impl Engine {
         if view.settling || view.feature.diagnostics.iter().any(untouchable) {
             return Ok(false);
         }
+        // What is being done there, or seen for the first time, decides what it waits for.
+        if view.live_run().is_some_and(|run| self.is_abroad(&run.id)) {
+            return Ok(false);
+        }
         let wait = match &decision.verdict {
             DecisionKind::Wait { wait } if wait.needs_human => Some(wait.clone()),
             _ => None,

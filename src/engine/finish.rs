@@ -40,9 +40,8 @@ impl Engine {
         detail: &str,
     ) -> Result<(), EngineError> {
         if self.state(run)?.ended.is_none() {
-            let state = self.state(run)?;
-            if let (Some(pr), RunEnd::Merged) = (&state.pr, result) {
-                self.forge_of(look, &state, pr)?.landed(pr).await?;
+            if result == RunEnd::Merged && !self.tidy(look, run).await? {
+                return Ok(());
             }
             self.book.append(run, Event::Ended { result, detail: detail.to_owned() })?;
         }

@@ -1,4 +1,4 @@
-//! Steps at work beside the loop: begun, stopped, and their ends taken.
+//! Steps at work beside the loop: begun, stopped, and their ends taken, as those of errands and looks are.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -6,9 +6,11 @@ use std::time::Duration;
 use tokio_util::sync::CancellationToken;
 
 use super::earlier::Earlier;
+use super::errand::Errand;
 use super::event_loop::{Engine, Outcome};
 use super::ledger::RunLedger;
 use super::observe::Observation;
+use super::sighting::Sighting;
 use super::{EngineError, Said, StepServices, request};
 use crate::decide;
 use crate::domain::{
@@ -18,7 +20,14 @@ use crate::domain::{
 /// Time that steps get to stop by themselves at a signal.
 const STOP_GRACE: Duration = Duration::from_secs(4);
 
-/// A step's end, sent by its task.
+/// The end of something that went on beside the loop, sent by its task.
+pub(super) enum Ended {
+    Step(Finished),
+    Errand { run: RunId, errand: Errand, result: Result<(), EngineError> },
+    Look { run: RunId, number: u64, sighting: Result<Sighting, EngineError> },
+}
+
+/// A step's end.
 #[derive(Clone)]
 pub(super) struct Finished {
     pub run: RunId,
@@ -66,7 +75,7 @@ impl Engine {
             Err(problem) => {
                 let outcome = cannot_begin(&problem);
                 // The receiver lives in this engine, so sending cannot fail.
-                let _ = done.send(Finished { run: run.clone(), key, attempt, outcome });
+                let _ = done.send(Ended::Step(Finished { run: run.clone(), key, attempt, outcome }));
                 return Ok(());
             }
         };
@@ -85,13 +94,24 @@ impl Engine {
         });
         tokio::spawn(async move {
             let outcome = step.await.unwrap_or_else(|error| cannot_begin(&crashed(&error)));
-            let _ = done.send(Finished { run, key, attempt, outcome });
+            let _ = done.send(Ended::Step(Finished { run, key, attempt, outcome }));
         });
         Ok(())
     }
 
-    pub(super) fn take_finished(&mut self, finished: Option<Finished>) -> Result<(), EngineError> {
-        let Some(finished) = finished else { return Ok(()) };
+    pub(super) fn take_ended(&mut self, ended: Option<Ended>) -> Result<(), EngineError> {
+        match ended {
+            None => Ok(()),
+            Some(Ended::Step(finished)) => self.take_finished(finished),
+            Some(Ended::Errand { run, errand, result }) => {
+                self.errand_ended(run, errand, result);
+                Ok(())
+            }
+            Some(Ended::Look { run, number, sighting }) => self.look_ended(run, number, sighting),
+        }
+    }
+
+    pub(super) fn take_finished(&mut self, finished: Finished) -> Result<(), EngineError> {
         let look = self.look()?;
         let feature = finished.run.feature.clone();
         match self.step_finished(&look, &finished) {
@@ -105,6 +125,11 @@ impl Engine {
             }
             taken => taken,
         }
+    }
+
+    /// Whether this run's step was told to stop already.
+    pub(super) fn is_cancelled(&self, run: &RunId) -> bool {
+        self.in_flight.get(run).is_some_and(|flight| flight.cancel.is_cancelled())
     }
 
     pub(super) fn cancel(&mut self, run: &RunId) {
@@ -130,8 +155,8 @@ impl Engine {
         }
         let all_stopped = async {
             while !self.in_flight.is_empty() {
-                let finished = self.done.recv().await;
-                self.take_finished(finished)?;
+                let ended = self.done.recv().await;
+                self.take_ended(ended)?;
             }
             Ok::<(), EngineError>(())
         };

@@ -87,7 +87,7 @@ impl Engine {
     pub fn look(&mut self) -> Result<Observation, EngineError> {
         let circumstances = Circumstances {
             in_flight: self.in_flight.iter().map(|(run, flight)| (run.clone(), flight.key)).collect(),
-            pull_requests: self.pull_requests.clone(),
+            pull_requests: self.abroad.seen.clone(),
             asked: self.only.clone(),
             only_asked: !self.only.is_empty(),
             no_sandbox: self.no_sandbox.clone(),

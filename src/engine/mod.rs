@@ -11,6 +11,7 @@ mod committed;
 mod config;
 mod days;
 mod earlier;
+mod errand;
 mod error;
 mod event_loop;
 mod execute;
@@ -35,6 +36,7 @@ mod redact;
 mod request;
 mod secrets;
 mod setup;
+mod sighting;
 mod transition;
 
 pub use bell::webhook_secret_of;

@@ -322,8 +322,9 @@ impl Engine {
         detail: &str,
     ) -> Result<(), EngineError> {
         self.cancel(run);
-        if matches!(result, RunEnd::Dropped | RunEnd::Stopped) {
-            self.close_pull_request(look, run, detail).await?;
+        let closes = matches!(result, RunEnd::Dropped | RunEnd::Stopped);
+        if closes && !self.close_pull_request(look, run, detail).await? {
+            return Ok(());
         }
         let ended = Event::Ended { result, detail: detail.to_owned() };
         self.book.append(run, ended)?;

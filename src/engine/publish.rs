@@ -1,24 +1,21 @@
-//! From a reviewed branch to a merged one: push, pull request, looks at it, merge. Each part looks before it acts, so
-//! that a second try makes no second branch, pull request or merge.
+//! From a reviewed branch to a merged one: push, pull request, merge. Each part looks before it acts, so that a second try
+//! makes no second branch, pull request or merge; what takes a network is an errand beside the loop.
 
 use std::sync::Arc;
-use std::time::{Duration, Instant};
 
+use super::errand::Errand;
 use super::event_loop::Engine;
-use super::failure::Failure;
 use super::observe::{Observation, repository_of, worktrees_folder};
 use super::transition::NoteChange;
-use super::{EngineError, redact};
+use super::{EngineError, RunBook, redact};
 use crate::domain::{
-    Event, FeatureView, ForgeKind, GitId, NotePath, PullRequestDraft, PullRequestRef, PullRequestView,
-    Repository, RunId, RunState, Status,
+    BranchName, Event, FeatureView, ForgeKind, GitId, MergeMethod, NotePath, PullRequestDraft,
+    PullRequestRef, Repository, RunId, RunState, Status,
 };
-use crate::forge::{Forge, LocalForge, MergeOrder, Merging};
+use crate::forge::{Forge, MergeOrder, Merging};
 use crate::report::render;
 use crate::workspace::Workspace;
 
-/// How long the target branch is not asked again whether a pull request's head is in it: asking fetches.
-const TARGET_FRESH: Duration = Duration::from_secs(20);
 /// Bytes of diff shown in a pull request note.
 const DIFF_BYTES: usize = 100_000;
 
@@ -26,34 +23,34 @@ impl Engine {
     /// Pushes the branch, opens or updates the pull request, moves the note to `review`.
     pub(super) async fn publish(&mut self, look: &Observation, run: &RunId) -> Result<(), EngineError> {
         let state = self.state(run)?;
-        let view = self.view(look, &run.feature)?;
         let head = state.head().cloned().ok_or_else(|| EngineError::NoSuchRun(run.to_string()))?;
+        if let Some(end) = self.errand_end(run, &Errand::Publish(head.clone())) {
+            end?;
+            return self.published(look, run);
+        }
+        let view = self.view(look, &run.feature)?;
         let forge = self.forge_of_new(look, view, &state)?;
         let workspace = self.workspace(look, view, &state)?;
         let Some(head) = self.clear_for_push(look, view, &state, &workspace, head).await? else {
             return Ok(());
         };
         let state = self.state(run)?;
-        if !state.completed.contains(&push_effect(&head)) {
-            let intent = Event::Intended { effect: push_effect(&head), detail: state.branch.to_string() };
-            self.book.append(run, intent)?;
-            let space = Workspace::clone(&workspace).with_credential(forge.credential().await?);
-            let (branch, pushed) = (state.branch.clone(), head.clone());
-            let outcome = tokio::task::spawn_blocking(move || space.push(&branch, &pushed)).await??;
-            let done = Event::Completed { effect: push_effect(&head), detail: outcome.in_words().to_owned() };
-            self.book.append(run, done)?;
-        }
         let draft = self.draft(look, view, &state, &workspace, head.clone())?;
-        self.book.append(
-            run,
-            Event::Intended { effect: "pull-request".into(), detail: draft.source.to_string() },
-        )?;
-        let pr = forge.ensure(&draft).await?;
-        self.forge_asked.remove(run);
-        self.book.append(run, Event::PullRequestOpened { pr: pr.clone(), head })?;
-        self.book.append(run, Event::Completed { effect: "pull-request".into(), detail: pr.key.clone() })?;
+        let (book, id, space) = (self.book.clone(), run.clone(), Workspace::clone(&workspace));
+        self.begin_errand(run, Errand::Publish(head), |stop| async move {
+            push(&book, &id, &*forge, space, &draft).await?;
+            if stop.is_cancelled() { Ok(()) } else { offer(&book, &id, &*forge, &draft).await }
+        });
+        Ok(())
+    }
+
+    /// The pull request is as it should be: the note says so.
+    fn published(&mut self, look: &Observation, run: &RunId) -> Result<(), EngineError> {
+        self.abroad.forget(run);
+        let state = self.state(run)?;
+        let also = state.pr.iter().flat_map(|pr| self.note_of(pr)).collect();
         let proven = proven_criteria(&state);
-        let change = NoteChange { proven, ..NoteChange::default() }.unwaiting().with(self.note_of(&pr));
+        let change = NoteChange { proven, ..NoteChange::default() }.unwaiting().with(also);
         self.go(look, run, Status::Review, change)
     }
 
@@ -85,128 +82,86 @@ impl Engine {
     /// Merges the pull request; a merge that happened already is found, not repeated.
     pub(super) async fn merge(&mut self, look: &Observation, run: &RunId) -> Result<(), EngineError> {
         let state = self.state(run)?;
+        let head = state.pr_head.clone().or(state.head().cloned());
+        let head = head.ok_or_else(|| EngineError::NoSuchRun(run.to_string()))?;
+        if let Some(end) = self.errand_end(run, &Errand::Merge(head.clone())) {
+            end?;
+            return self.merged(look, run).await;
+        }
         let view = self.view(look, &run.feature)?;
-        let workspace = self.workspace(look, view, &state)?;
-        let method = look.snapshot.config.settings.merge_method;
+        let forge = match &state.pr {
+            Some(pr) => Some((self.forge_of(look, &state, pr)?, pr.clone())),
+            None => None,
+        };
         let message = format!(
             "{}\n\nAdo-Feature: {}\nAdo-Run: {run}\n",
             redact::text(&render::pull_request_title(&view.feature)),
             run.feature
         );
-        self.book.append(
-            run,
-            Event::Intended { effect: "merge".into(), detail: state.target_branch.to_string() },
-        )?;
-        let forge = match &state.pr {
-            Some(pr) => Some((self.forge_of(look, &state, pr)?, pr)),
-            None => None,
+        let landing = Landing {
+            book: self.book.clone(),
+            run: run.clone(),
+            forge,
+            space: Workspace::clone(&*self.workspace(look, view, &state)?),
+            source: state.branch.clone(),
+            target: state.target_branch.clone(),
+            head: head.clone(),
+            method: look.snapshot.config.settings.merge_method,
+            message,
         };
-        let mut merging = Merging::ByCaller;
-        if let (Some((forge, pr)), Some(head)) = (&forge, state.pr_head.clone().or(state.head().cloned())) {
-            let (title, message) = split_message(&message);
-            merging = forge.merge(pr, &MergeOrder { head, method, title, message }).await?;
-        }
-        let commit = match merging {
-            Merging::Done(commit) => commit.or(state.pr_head.clone()),
-            Merging::ByCaller => {
-                let credential = match &forge {
-                    Some((forge, _)) => forge.credential().await?,
-                    None => None,
-                };
-                let space = Workspace::clone(&workspace).with_credential(credential);
-                let (source, target) = (state.branch.clone(), state.target_branch.clone());
-                let merged =
-                    tokio::task::spawn_blocking(move || space.merge(&source, &target, method, &message));
-                Some(merged.await??.commit)
-            }
-        };
-        let commit = commit.ok_or_else(|| EngineError::NoSuchRun(run.to_string()))?;
-        self.book.append(run, Event::Merged { commit: commit.clone() })?;
-        self.book.append(run, Event::Completed { effect: "merge".into(), detail: commit.to_string() })?;
+        self.begin_errand(run, Errand::Merge(head), |_| landing.merge());
+        Ok(())
+    }
+
+    /// The merge is made: forge and notes are told.
+    async fn merged(&mut self, look: &Observation, run: &RunId) -> Result<(), EngineError> {
+        self.abroad.forget(run);
+        let state = self.state(run)?;
+        let Some(commit) = &state.merged else { return Ok(()) };
         let mut also = vec![];
-        if let Some((forge, pr)) = &forge {
-            forge.merged(pr, &commit).await?;
+        if let Some(pr) = &state.pr {
+            self.forge_of(look, &state, pr)?.merged(pr, commit).await?;
             also = self.note_of(pr);
         }
+        self.book.append(run, Event::Completed { effect: "merge".into(), detail: commit.to_string() })?;
         let what = format!("merged into {} as {}", state.target_branch, commit.short());
-        self.project(look, run, NoteChange::default().unwaiting().with(also), &what, "merged")?;
-        self.target_asked.remove(run);
-        self.forge_asked.remove(run);
-        self.look_at_pull_request(look, run).await;
-        Ok(())
+        self.project(look, run, NoteChange::default().unwaiting().with(also), &what, "merged")
     }
 
-    /// Looks at the pull requests of all runs under review. A look that fails leaves the last one standing.
-    pub(super) async fn look_at_pull_requests(&mut self, look: &Observation) {
-        let waiting: Vec<RunId> = look
-            .snapshot
-            .features
-            .iter()
-            .filter_map(FeatureView::live_run)
-            .filter(|run| run.pr.is_some())
-            .map(|run| run.id.clone())
-            .collect();
-        self.pull_requests.retain(|run, _| waiting.contains(run));
-        self.target_asked.retain(|run, _| waiting.contains(run));
-        self.forge_asked.retain(|run, _| waiting.contains(run));
-        for run in waiting {
-            if !self.failures.get(&run.to_string()).is_some_and(Failure::rests) {
-                self.look_at_pull_request(look, &run).await;
-            }
-        }
-    }
-
-    async fn look_at_pull_request(&mut self, look: &Observation, run: &RunId) {
-        match self.try_look(look, run).await {
-            Ok(()) => {
-                self.failures.remove(&run.to_string());
-            }
-            Err(error) => self.complain(&run.to_string(), &error, error.may_pass()),
-        }
-    }
-
-    async fn try_look(&mut self, look: &Observation, run: &RunId) -> Result<(), EngineError> {
-        let state = self.state(run)?;
-        let Some(pr) = &state.pr else { return Ok(()) };
-        let forge = self.forge_of(look, &state, pr)?;
-        let before = self.pull_requests.get(run).cloned();
-        let holds = self.forge_asked.get(run).is_some_and(|at| at.elapsed() < forge.look_holds());
-        let mut seen = match &before {
-            Some(before) if holds => before.clone(),
-            _ => {
-                let seen = forge.look(pr).await?;
-                self.forge_asked.insert(run.clone(), Instant::now());
-                seen
-            }
-        };
-        leave_out_heard(&mut seen, &state);
-        let known = before.is_some_and(|known| known.reachable);
-        let fresh = self.target_asked.get(run).is_some_and(|at| at.elapsed() < TARGET_FRESH);
-        let head = state.merged.clone().or_else(|| seen.merged_as.clone()).or_else(|| state.pr_head.clone());
-        seen.reachable = known;
-        if let Some(head) = head.filter(|_| !known && !fresh) {
-            let workspace = self.workspace(look, self.view(look, &run.feature)?, &state)?;
-            let workspace = Workspace::clone(&workspace).with_credential(forge.credential().await?);
-            let (id, target) = (run.clone(), state.target_branch.clone());
-            seen.reachable =
-                tokio::task::spawn_blocking(move || workspace.is_reachable(&id, &head, &target)).await??;
-            self.target_asked.insert(run.clone(), Instant::now());
-        }
-        self.pull_requests.insert(run.clone(), seen);
-        Ok(())
-    }
-
+    /// Closes the pull request of a run that ends without a merge. Says whether that is done.
     pub(super) async fn close_pull_request(
         &mut self,
         look: &Observation,
         run: &RunId,
         why: &str,
-    ) -> Result<(), EngineError> {
-        let Some(pr) = self.state(run)?.pr.clone() else { return Ok(()) };
+    ) -> Result<bool, EngineError> {
         let state = self.state(run)?;
-        self.forge_of(look, &state, &pr)?.close(&pr, why).await?;
+        let Some(pr) = state.pr.clone() else { return Ok(true) };
+        let forge = self.forge_of(look, &state, &pr)?;
+        match self.errand_end(run, &Errand::Close) {
+            Some(end) => end?,
+            None if pr.forge == ForgeKind::Local => forge.close(&pr, why).await?,
+            None => {
+                let why = why.to_owned();
+                self.begin_errand(run, Errand::Close, |_| async move { Ok(forge.close(&pr, &why).await?) });
+                return Ok(false);
+            }
+        }
         let change = NoteChange::default().with(self.note_of(&pr));
-        self.project(look, run, change, "pull request closed", "closed")
+        self.project(look, run, change, "pull request closed", "closed")?;
+        Ok(true)
+    }
+
+    /// Removes at the forge what was made for a merged pull request alone. Says whether that is done.
+    pub(super) async fn tidy(&mut self, look: &Observation, run: &RunId) -> Result<bool, EngineError> {
+        let state = self.state(run)?;
+        let Some(pr) = state.pr.clone().filter(|pr| pr.forge != ForgeKind::Local) else { return Ok(true) };
+        if let Some(end) = self.errand_end(run, &Errand::Tidy) {
+            return end.map(|()| true);
+        }
+        let forge = self.forge_of(look, &state, &pr)?;
+        self.begin_errand(run, Errand::Tidy, |_| async move { Ok(forge.landed(&pr).await?) });
+        Ok(false)
     }
 
     /// The forge that a run's pull request lives at.
@@ -272,22 +227,79 @@ fn repository_of_run<'a>(
     named.ok_or_else(|| EngineError::NoSuchRepository(state.repo.to_string()))
 }
 
-/// What the local forge says of a run's pull request, without the comments that the run was told of already. Whether
-/// its head is reachable is not asked here.
-pub(super) async fn seen_here(
-    forge: &LocalForge,
-    state: &RunState,
-    pr: &PullRequestRef,
-) -> Result<PullRequestView, EngineError> {
-    let mut seen = forge.look(pr).await?;
-    leave_out_heard(&mut seen, state);
-    Ok(seen)
+/// Brings the branch to the remote, unless that was done already.
+async fn push(
+    book: &RunBook,
+    run: &RunId,
+    forge: &dyn Forge,
+    space: Workspace,
+    draft: &PullRequestDraft,
+) -> Result<(), EngineError> {
+    let effect = push_effect(&draft.head);
+    if book.state(run).is_some_and(|state| state.completed.contains(&effect)) {
+        return Ok(());
+    }
+    book.append(run, Event::Intended { effect: effect.clone(), detail: draft.source.to_string() })?;
+    let space = space.with_credential(forge.credential().await?);
+    let (branch, head) = (draft.source.clone(), draft.head.clone());
+    let outcome = tokio::task::spawn_blocking(move || space.push(&branch, &head)).await??;
+    book.append(run, Event::Completed { effect, detail: outcome.in_words().to_owned() })
 }
 
-/// Comments are compared as the journal keeps them: without secrets.
-fn leave_out_heard(seen: &mut PullRequestView, state: &RunState) {
-    seen.comments.iter_mut().for_each(|comment| *comment = redact::text(comment));
-    seen.comments.retain(|comment| !state.heard.contains(comment));
+/// Opens the pull request or brings it up to date.
+async fn offer(
+    book: &RunBook,
+    run: &RunId,
+    forge: &dyn Forge,
+    draft: &PullRequestDraft,
+) -> Result<(), EngineError> {
+    let effect = "pull-request".to_owned();
+    book.append(run, Event::Intended { effect: effect.clone(), detail: draft.source.to_string() })?;
+    let pr = forge.ensure(draft).await?;
+    book.append(run, Event::PullRequestOpened { pr: pr.clone(), head: draft.head.clone() })?;
+    book.append(run, Event::Completed { effect, detail: pr.key })
+}
+
+/// A merge with all that it needs.
+struct Landing {
+    book: Arc<RunBook>,
+    run: RunId,
+    forge: Option<(Box<dyn Forge>, PullRequestRef)>,
+    space: Workspace,
+    source: BranchName,
+    target: BranchName,
+    head: GitId,
+    method: MergeMethod,
+    message: String,
+}
+
+impl Landing {
+    async fn merge(self) -> Result<(), EngineError> {
+        let Self { book, run, forge, space, source, target, head, method, message } = self;
+        if book.state(&run).is_some_and(|state| state.merged.is_some()) {
+            return Ok(());
+        }
+        book.append(&run, Event::Intended { effect: "merge".into(), detail: target.to_string() })?;
+        let mut merging = Merging::ByCaller;
+        if let Some((forge, pr)) = &forge {
+            let (title, message) = split_message(&message);
+            merging = forge.merge(pr, &MergeOrder { head: head.clone(), method, title, message }).await?;
+        }
+        let commit = match merging {
+            Merging::Done(commit) => commit.unwrap_or(head),
+            Merging::ByCaller => {
+                let credential = match &forge {
+                    Some((forge, _)) => forge.credential().await?,
+                    None => None,
+                };
+                let space = space.with_credential(credential);
+                let merged =
+                    tokio::task::spawn_blocking(move || space.merge(&source, &target, method, &message));
+                merged.await??.commit
+            }
+        };
+        book.append(&run, Event::Merged { commit })
+    }
 }
 
 /// First line and the rest.

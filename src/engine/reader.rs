@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::observe::{Circumstances, Observation, Observer, worktrees_folder};
-use super::publish::seen_here;
+use super::sighting::seen_here;
 use super::{EngineError, Quiet, RunBook};
 use crate::decide;
 use jiff::Timestamp;

@@ -29,6 +29,8 @@ pub enum Fault {
     Cut,
     /// Done; no answer ever.
     Silent,
+    /// Done; no answer until [`FakeGithub::release`].
+    Held,
     /// 429 with `retry-after` in seconds.
     RetryAfter(u64),
     /// 403 with `x-ratelimit-remaining: 0` and a reset in so many seconds by the server's clock.
@@ -100,6 +102,7 @@ pub struct State {
 pub struct FakeGithub {
     pub url: String,
     state: Arc<Mutex<State>>,
+    held: Arc<tokio::sync::Notify>,
     stop: Option<tokio::sync::oneshot::Sender<()>>,
     thread: Option<std::thread::JoinHandle<()>>,
 }
@@ -133,12 +136,14 @@ impl FakeGithub {
         };
         let state = Arc::new(Mutex::new(state));
         let (stop, stopped) = tokio::sync::oneshot::channel::<()>();
-        let shared = state.clone();
+        let held = Arc::new(tokio::sync::Notify::new());
+        let shared = (state.clone(), held.clone());
         let thread = std::thread::spawn(move || {
             let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
             runtime.block_on(async {
                 let listener = tokio::net::TcpListener::from_std(listener).unwrap();
-                let app = Router::new().fallback(move |request| answer(shared.clone(), request));
+                let app = Router::new()
+                    .fallback(move |request| answer(shared.0.clone(), shared.1.clone(), request));
                 tokio::select! {
                     served = async { axum::serve(listener, app).await } => served.unwrap(),
                     _ = stopped => {}
@@ -146,7 +151,7 @@ impl FakeGithub {
             });
             runtime.shutdown_background();
         });
-        Self { url, state, stop: Some(stop), thread: Some(thread) }
+        Self { url, state, held, stop: Some(stop), thread: Some(thread) }
     }
 
     pub fn state(&self) -> MutexGuard<'_, State> {
@@ -156,6 +161,12 @@ impl FakeGithub {
     /// The next answers go wrong like this, in this order.
     pub fn misbehave(&self, faults: impl IntoIterator<Item = Fault>) {
         self.state().faults.extend(faults.into_iter().map(Some));
+    }
+
+    /// What lets an answer that is held go.
+    pub fn release(&self) -> impl Fn() + Send + 'static {
+        let held = self.held.clone();
+        move || held.notify_one()
     }
 
     /// Requests so far as `POST /pulls`, without the repository's own part of the path.
@@ -186,7 +197,11 @@ impl Drop for FakeGithub {
     }
 }
 
-async fn answer(state: Arc<Mutex<State>>, request: Request<Body>) -> Response<Body> {
+async fn answer(
+    state: Arc<Mutex<State>>,
+    held: Arc<tokio::sync::Notify>,
+    request: Request<Body>,
+) -> Response<Body> {
     let (head, body) = request.into_parts();
     let Ok(bytes) = axum::body::to_bytes(body, 1 << 24).await else {
         return Response::builder().status(400).body(Body::empty()).unwrap();
@@ -198,9 +213,11 @@ async fn answer(state: Arc<Mutex<State>>, request: Request<Body>) -> Response<Bo
         return tokio::task::spawn_blocking(serve).await.unwrap();
     }
     let call = Call::read(&head.method, &head.uri, &head.headers, &bytes);
-    let (response, silent) = reply(&mut state.lock().unwrap(), call);
-    if silent {
-        std::future::pending::<()>().await;
+    let (response, fault) = reply(&mut state.lock().unwrap(), call);
+    match fault {
+        Some(Fault::Silent) => std::future::pending::<()>().await,
+        Some(Fault::Held) => held.notified().await,
+        _ => {}
     }
     response
 }
@@ -245,7 +262,7 @@ impl Call {
     }
 }
 
-fn reply(state: &mut State, mut call: Call) -> (Response<Body>, bool) {
+fn reply(state: &mut State, mut call: Call) -> (Response<Body>, Option<Fault>) {
     let moved = call.path.strip_prefix("/moved").map(str::to_owned);
     if let Some(path) = moved.clone() {
         call.path = path;
@@ -308,7 +325,7 @@ fn reply(state: &mut State, mut call: Call) -> (Response<Body>, bool) {
         response = response.header(name, value);
     }
     let body = if fault == Some(Fault::Cut) { cut(text) } else { Body::from(text) };
-    (response.body(body).unwrap(), fault == Some(Fault::Silent))
+    (response.body(body).unwrap(), fault)
 }
 
 /// Half of the text, then the connection breaks.
