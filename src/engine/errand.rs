@@ -113,7 +113,7 @@ impl Engine {
 
     /// Waits until every look and errand that was begun has ended.
     pub(super) async fn wait_for_forge(&mut self, stop: &CancellationToken) -> Result<(), EngineError> {
-        while !stop.is_cancelled() && !(self.abroad.looking.is_empty() && self.in_flight.is_empty()) {
+        while !(stop.is_cancelled() || self.is_still()) {
             tokio::select! {
                 () = stop.cancelled() => {}
                 ended = self.done.recv() => self.take_ended(ended)?,

@@ -510,7 +510,7 @@ impl Engine {
     }
 
     /// Whether nothing is at work beside the loop.
-    fn is_still(&self) -> bool {
+    pub(super) fn is_still(&self) -> bool {
         self.in_flight.is_empty() && self.abroad.looking.is_empty()
     }
 
