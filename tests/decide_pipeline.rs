@@ -231,7 +231,7 @@ fn moving_a_note_back_to_in_progress_makes_comments_the_next_instruction() {
     world.move_to(Status::InProgress);
     world.settle();
     assert_eq!(world.wait().on, "human: what to change");
-    world.view().pull_request.as_mut().unwrap().comments = vec!["shorter, please".into()];
+    world.view().pull_request.as_mut().unwrap().feedback = vec![Feedback::words("shorter, please")];
     let effect = world.effect();
     world.perform(effect);
     let next = world.effect();
@@ -239,7 +239,7 @@ fn moving_a_note_back_to_in_progress_makes_comments_the_next_instruction() {
     world.settle();
     assert_eq!(
         world.told,
-        ["moved: review → in_progress", "resume", "code/2", "gates/2", "review/2", "publish"]
+        ["moved: review → in_progress", "rework", "code/2", "gates/2", "review/2", "publish"]
     );
 }
 
@@ -263,11 +263,11 @@ fn comments_on_a_pull_request_bring_the_note_back_to_work() {
     let mut world = World::new();
     world.settle();
     world.told.clear();
-    world.view().pull_request.as_mut().unwrap().comments = vec!["shorter, please".into()];
+    world.view().pull_request.as_mut().unwrap().feedback = vec![Feedback::words("shorter, please")];
     world.settle();
     assert_eq!(
         world.told,
-        ["resume", "advance", "moved: review → in_progress", "code/2", "gates/2", "review/2", "publish"]
+        ["rework", "advance", "moved: review → in_progress", "code/2", "gates/2", "review/2", "publish"]
     );
     assert_eq!(world.wait().on, "merge");
 }

@@ -3,7 +3,9 @@
 use std::fs;
 use std::path::Path;
 
-use ado_vault::domain::{Event, ForgeKind, GitId, PullRequestDraft, PullRequestRef, PullRequestState, RunId};
+use ado_vault::domain::{
+    Event, ForgeKind, GitId, PullRequestDraft, PullRequestRef, PullRequestState, PullRequestView, RunId,
+};
 use ado_vault::forge::{Forge, ForgeError, LocalForge};
 use ado_vault::vault::{Journal, Vault};
 use jiff::Timestamp;
@@ -94,7 +96,7 @@ async fn a_pull_request_is_a_note_that_is_found_again() {
     assert_eq!(desk.notes().len(), 2);
     let view = desk.forge.look(&pr).await.unwrap();
     assert_eq!(view.state, PullRequestState::Open);
-    assert!(!view.merge_requested && !view.reachable && view.comments.is_empty());
+    assert!(!view.merge_requested && !view.reachable && view.feedback.is_empty());
 }
 
 #[tokio::test]
@@ -118,7 +120,7 @@ async fn an_update_keeps_what_a_human_wrote_and_where_the_note_was_moved() {
     assert!(text.contains("head: \"22\"") || text.contains("head: '22'"), "{text}");
     let view = desk.forge.look(&pr).await.unwrap();
     assert!(view.merge_requested);
-    assert_eq!(view.comments, ["Please rename it."]);
+    assert_eq!(said(&view), ["Please rename it."]);
 }
 
 #[tokio::test]
@@ -126,7 +128,7 @@ async fn a_comment_that_the_coder_was_given_is_answered() {
     let desk = Desk::new();
     let pr = desk.forge.ensure(&draft("FR-056/1")).await.unwrap();
     desk.rewrite(&pr, |text| text + "\n- first\n- second\n");
-    let words = desk.forge.look(&pr).await.unwrap().comments;
+    let words = said(&desk.forge.look(&pr).await.unwrap());
     assert_eq!(words, ["first", "second"]);
     let vault = Vault::open(desk.dir.path()).unwrap();
     let (mut journal, ..) = Journal::open(&vault, &"FR-056/1".parse().unwrap()).unwrap();
@@ -136,7 +138,7 @@ async fn a_comment_that_the_coder_was_given_is_answered() {
             Event::Resumed { by: "review comments".into(), words: vec![words[0].clone()] },
         )
         .unwrap();
-    assert_eq!(desk.forge.look(&pr).await.unwrap().comments, ["second"]);
+    assert_eq!(said(&desk.forge.look(&pr).await.unwrap()), ["second"]);
 }
 
 #[tokio::test]
@@ -210,7 +212,7 @@ async fn words_of_an_agent_can_neither_end_the_block_nor_load_an_image() {
     };
     let pr = desk.forge.ensure(&hostile).await.unwrap();
     let view = desk.forge.look(&pr).await.unwrap();
-    assert_eq!((view.state, view.comments), (PullRequestState::Open, vec![]));
+    assert_eq!((view.state, view.feedback), (PullRequestState::Open, vec![]));
     assert!(!desk.text(&pr).contains("![x]"));
     assert_eq!(desk.notes().len(), 1);
 }
@@ -228,4 +230,9 @@ async fn parallel_pull_requests_get_different_numbers() {
     let mut keys: Vec<_> = [a, b, c, d].into_iter().map(|pr| pr.unwrap().key).collect();
     keys.sort();
     assert_eq!(keys, ["PR-0001", "PR-0002", "PR-0003", "PR-0004"]);
+}
+
+/// What is asked for, in its order.
+fn said(view: &PullRequestView) -> Vec<String> {
+    view.feedback.iter().map(|each| each.text.clone()).collect()
 }

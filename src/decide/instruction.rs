@@ -2,7 +2,7 @@
 //!
 //! Built from the run's state alone, so that an interrupted step is given the same instruction again.
 
-use super::{brakes, rounds};
+use super::{brakes, feedback, rounds};
 use crate::domain::{Finding, GateDiagnostic, GateResult, Instruction, RunState, Severity};
 
 /// Most diagnostics passed on; the first ones are usually the cause of the rest.
@@ -11,6 +11,7 @@ const MAX_DIAGNOSTICS: usize = 60;
 /// The instruction for the coder of `round`.
 pub(super) fn for_coder(run: &RunState, round: u32) -> Instruction {
     let mut instruction = Instruction { human: run.words.clone(), ..Instruction::default() };
+    feedback::tell(run, &mut instruction);
     let before = round.saturating_sub(1);
     let judged = run.gate_history.last().map(|(judged, _)| *judged).filter(|judged| *judged < round);
     if let Some(judged) = judged {

@@ -29,7 +29,7 @@ fn note_move(run: &RunState, at: Status) -> Next {
     let own = run.pending.keys().any(|effect| parse_move(effect) == Some((run.status, at)));
     let reason = if own {
         format!("the move to `{at}` was made before ado-vault was interrupted")
-    } else if (run.status, at) == (Status::Review, Status::InProgress) && !run.words.is_empty() {
+    } else if (run.status, at) == (Status::Review, Status::InProgress) && run.has_words() {
         "the note was moved so that review comments are worked on".to_owned()
     } else {
         format!("a human moved the note from `{}` to `{at}`", run.status)

@@ -56,8 +56,8 @@ fn build(snapshot: &Snapshot, view: &FeatureView, run: &RunState, strategy: Stra
         let reason = if round == 1 { "the work begins" } else { "what was found is being fixed" };
         return code(snapshot, view, run, round, reason);
     }
-    if !run.words.is_empty() {
-        return code(snapshot, view, run, round.saturating_add(1), "a human asked for changes");
+    if run.has_words() {
+        return code(snapshot, view, run, round.saturating_add(1), "feedback is worked on");
     }
     if let Some((brake, detail)) = brakes::after_change(snapshot, run) {
         return brakes::pull(run, brake, detail);

@@ -1,10 +1,10 @@
-//! A run whose pull request is open: merged by a human's word or by policy, reworked on comments, finished when its
+//! A run whose pull request is open: merged by a human's word or by policy, reworked on feedback, finished when its
 //! commits are reachable from the target branch.
 //!
 //! Does not talk to a forge.
 
 use super::next::{Next, plain};
-use super::{approvals, brakes, moves};
+use super::{approvals, brakes, feedback, moves};
 use crate::domain::{
     Effect, FeatureView, ForgeKind, Level, MergePolicy, PullRequestState, PullRequestView, RunEnd, RunState,
     Snapshot, Status,
@@ -28,10 +28,15 @@ pub(super) fn next(snapshot: &Snapshot, view: &FeatureView, run: &RunState) -> N
     if let Some(next) = landed(run, seen) {
         return next;
     }
-    if !run.words.is_empty() {
+    if run.has_words() || run.updated {
+        let reason = if run.has_words() {
+            "feedback is worked on"
+        } else {
+            "the target branch was merged in; the gates judge it"
+        };
         return Next::act(
             Effect::Advance { path: view.feature.path.clone(), to: Status::InProgress },
-            "review comments are being worked on",
+            reason,
         );
     }
     let merge = |reason: &str| merge(snapshot, view, run, seen, reason);
@@ -45,8 +50,9 @@ pub(super) fn next(snapshot: &Snapshot, view: &FeatureView, run: &RunState) -> N
             "open it again, or move the note to `dropped`, or to `planned` to have it done anew",
         );
     }
-    if !seen.comments.is_empty() {
-        return resume(run, seen);
+    let taken_up = feedback::take_up(snapshot, run, seen).or_else(|| feedback::update(snapshot, run, seen));
+    if let Some(next) = taken_up.or_else(|| feedback::obstacle(run, seen)) {
+        return next;
     }
     let approved = run.review.as_ref().is_some_and(|review| review.approves());
     let low_risk = run.triage.as_ref().is_some_and(|triage| triage.risk == Level::Low);
@@ -75,8 +81,8 @@ pub(super) fn rework(view: &FeatureView, run: &RunState) -> Next {
     if let Some(next) = reachable(run, seen) {
         return next;
     }
-    if !seen.comments.is_empty() {
-        return resume(run, seen);
+    if !feedback::fresh(run, seen).is_empty() {
+        return feedback::rework(run, seen);
     }
     let words = brakes::answers(view, run);
     if !words.is_empty() {
@@ -149,16 +155,4 @@ fn reachable(run: &RunState, seen: &PullRequestView) -> Option<Next> {
     let reason = format!("merged: {detail}");
     let effect = Effect::Finish { run: run.id.clone(), result: RunEnd::Merged, detail };
     seen.reachable.then(|| Next::act(effect, reason))
-}
-
-fn resume(run: &RunState, seen: &PullRequestView) -> Next {
-    let reason = format!("{} review comments are to be answered", seen.comments.len());
-    Next::act(
-        Effect::Resume {
-            run: run.id.clone(),
-            by: "review comments".to_owned(),
-            words: seen.comments.clone(),
-        },
-        reason,
-    )
 }

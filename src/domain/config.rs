@@ -30,6 +30,8 @@ pub struct Settings {
     pub max_parallel_per_repo: u32,
     /// Fix rounds (gates or review back to code) before a human is asked.
     pub max_rounds: u32,
+    /// Rounds of feedback (words at the pull request, failing checks, conflicts) that a run works on before a human is asked.
+    pub max_feedback_rounds: u32,
     /// Minutes of a run's active work before a human is asked.
     pub run_minutes: u64,
     pub run_budget_usd: Option<Usd>,
@@ -90,6 +92,7 @@ impl Default for Settings {
             max_parallel: 2,
             max_parallel_per_repo: 2,
             max_rounds: 5,
+            max_feedback_rounds: 5,
             run_minutes: 120,
             run_budget_usd: Some(Usd::from_dollars(10.0)),
             run_budget_tokens: Some(5_000_000),
@@ -193,6 +196,8 @@ pub struct ApprovalPolicy {
     pub max_diff_files: u64,
     #[serde(rename = "merge_policy")]
     pub merge: MergePolicy,
+    /// When the target branch is merged into a pull request's branch.
+    pub update_branch: UpdateBranch,
     /// Nothing is pushed and no pull request is opened before a human approved the change.
     pub approve_pull_request: bool,
     /// Nothing is merged before a human approved the head. Always so where approvals are signed or reviews.
@@ -239,6 +244,7 @@ impl Default for ApprovalPolicy {
             max_diff_lines: 1500,
             max_diff_files: 40,
             merge: MergePolicy::Human,
+            update_branch: UpdateBranch::Conflicts,
             approve_pull_request: false,
             approve_merge: false,
         }
@@ -252,6 +258,18 @@ pub enum MergePolicy {
     Human,
     /// Low-risk pull requests merge by themselves.
     LowRisk,
+}
+
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum UpdateBranch {
+    /// A human does it.
+    Never,
+    /// Where the two are in conflict.
+    #[default]
+    Conflicts,
+    /// Also where the forge merges only what holds the target branch.
+    Behind,
 }
 
 /// Front matter of `30_policy/Gates.md`.

@@ -4,8 +4,8 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::{
-    Brake, ContentHash, Diagnostic, FeatureId, FeatureType, Gate, GitId, Instruction, NotePath, RepoName,
-    RunEnd, RunId, Status, StepKey, SubFeature, Triage,
+    Brake, ContentHash, Diagnostic, FeatureId, FeatureType, Feedback, Gate, GitId, Instruction, NotePath,
+    RepoName, RunEnd, RunId, Status, StepKey, SubFeature, Triage,
 };
 
 /// Something to do in the world. Performing one twice must do no more than performing it once.
@@ -99,6 +99,15 @@ pub enum Effect {
     Publish {
         run: RunId,
     },
+    /// Take up what was said of the pull request.
+    Rework {
+        run: RunId,
+        feedback: Vec<Feedback>,
+    },
+    /// Merge the target branch into the run's.
+    Update {
+        run: RunId,
+    },
     /// Merge the pull request into the target branch.
     Merge {
         run: RunId,
@@ -148,6 +157,8 @@ impl Effect {
             Self::Resume { by, .. } => format!("go on, by {by}"),
             Self::Split { features, .. } => format!("split it into {} features", features.len()),
             Self::Publish { .. } => "push the branch and open the pull request".to_owned(),
+            Self::Rework { feedback, .. } => format!("take up {} points of feedback", feedback.len()),
+            Self::Update { .. } => "merge the target branch into the run's".to_owned(),
             Self::Merge { .. } => "merge the pull request".to_owned(),
             Self::Finish { .. } => "move it to done".to_owned(),
             Self::End { result, .. } => format!("end the run: {result:?}").to_lowercase(),
@@ -171,6 +182,8 @@ impl Effect {
             | Self::Resume { run, .. }
             | Self::Split { run, .. }
             | Self::Publish { run }
+            | Self::Rework { run, .. }
+            | Self::Update { run }
             | Self::Merge { run }
             | Self::Finish { run, .. }
             | Self::End { run, .. } => Some(run),

@@ -5,8 +5,8 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::{
-    AgentName, BranchName, CallFailure, ContentHash, Finding, GitId, ModelName, PullRequestRef, RepoName,
-    RunId, Spent, Status, Step, StepKey, StepOutcome, Tokens, Triage, Usd,
+    AgentName, BranchName, CallFailure, ChangeSet, ContentHash, Feedback, Finding, GitId, ModelName,
+    PullRequestRef, RepoName, RunId, Spent, Status, Step, StepKey, StepOutcome, Tokens, Triage, Usd,
 };
 
 /// Version of the journal's format, the `v` of each line.
@@ -175,6 +175,17 @@ pub enum Event {
         by: String,
         words: Vec<String>,
     },
+    /// What was said of the pull request becomes work.
+    Reworked {
+        feedback: Vec<Feedback>,
+    },
+    /// The target branch was merged into the run's, after what was there.
+    BranchUpdated {
+        from: GitId,
+        change: ChangeSet,
+        /// Files that hold conflict markers now.
+        conflicts: Vec<String>,
+    },
     /// A human moved the note.
     Moved {
         from: Status,
@@ -237,6 +248,8 @@ pub enum Brake {
     Secret,
     /// No model could review the change.
     Unreviewed,
+    /// What was said of the pull request was worked on so often, and there is more.
+    Feedback,
 }
 
 impl std::fmt::Display for Brake {
@@ -255,6 +268,7 @@ impl std::fmt::Display for Brake {
             Self::MissingGate => "required gate missing",
             Self::Secret => "a secret in the change",
             Self::Unreviewed => "no model could review it",
+            Self::Feedback => "feedback rounds used up",
         })
     }
 }

@@ -5,7 +5,7 @@ use std::fmt;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{BranchName, ForgeKind, GitId, RunId};
+use super::{BranchName, Checks, Feedback, ForgeKind, GitId, RunId, Standing};
 
 /// Where a pull request can be found again.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -57,12 +57,40 @@ pub struct PullRequestView {
     /// The commit that the merge made in the target branch, where the forge merged it and says so.
     #[serde(default)]
     pub merged_as: Option<GitId>,
-    /// Review comments by humans that no instruction has answered yet.
+    /// What is to be worked on: words of people who may instruct, and checks of this head that failed once all had ended.
     #[serde(default)]
-    pub comments: Vec<String>,
+    pub feedback: Vec<Feedback>,
+    /// The head that the forge shows, where it has heads of its own.
+    #[serde(default)]
+    pub head: Option<GitId>,
+    #[serde(default)]
+    pub checks: Checks,
+    #[serde(default)]
+    pub standing: Standing,
+    /// The forge merges it by itself as soon as it may: it is in a merge queue, or auto-merge is on.
+    #[serde(default)]
+    pub queued: bool,
     /// A review that approves, by somebody who may.
     #[serde(default)]
     pub approval: Option<ForgeApproval>,
+}
+
+impl PullRequestView {
+    /// One of which nothing but its state is known.
+    pub fn of(state: PullRequestState) -> Self {
+        Self {
+            state,
+            merge_requested: false,
+            reachable: false,
+            merged_as: None,
+            feedback: vec![],
+            head: None,
+            checks: Checks::None,
+            standing: Standing::Unknown,
+            queued: false,
+            approval: None,
+        }
+    }
 }
 
 /// A review at a forge that approves.

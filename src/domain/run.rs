@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::{
-    Brake, BranchName, ChangeSet, ContentHash, Event, FeatureId, Finding, Gate, GateResult, GitId,
+    Brake, BranchName, ChangeSet, ContentHash, Event, FeatureId, Feedback, Finding, Gate, GateResult, GitId,
     PullRequestRef, Record, RepoName, Review, RunEnd, RunId, SpecDraft, Spent, Status, Step, StepKey,
     StepResult, Tier, Tokens, Triage, WorkPlan,
 };
@@ -104,8 +104,18 @@ pub struct RunState {
     pub words: Vec<String>,
     /// What was noticed in texts that agents were shown, each once, with the step that was shown it first.
     pub noticed: Vec<(StepKey, Finding)>,
-    /// Every word of a human that this run was ever told.
+    /// Every word of a human that this run was ever told, and the key of every other feedback.
     pub heard: BTreeSet<String>,
+    /// Feedback not yet given to the coder.
+    pub feedback: Vec<Feedback>,
+    /// Feedback ever taken up, without its evidence, oldest first.
+    pub taken_up: Vec<Feedback>,
+    /// Feedback that was worked on and whose place of answer has none yet.
+    pub unanswered: Vec<Feedback>,
+    /// Rounds of feedback since a human last let the run go on.
+    pub reworks: u32,
+    /// Whether the target branch was merged in and that was not pushed yet.
+    pub updated: bool,
     pub parked: Option<(Timestamp, String)>,
     /// Effects intended and not completed.
     pub pending: BTreeMap<String, String>,
@@ -197,6 +207,11 @@ impl RunState {
             words: vec![],
             noticed: vec![],
             heard: BTreeSet::new(),
+            feedback: vec![],
+            taken_up: vec![],
+            unanswered: vec![],
+            reworks: 0,
+            updated: false,
             parked: None,
             pending: BTreeMap::new(),
             completed: BTreeSet::new(),
@@ -290,6 +305,9 @@ impl RunState {
                 if let Some((_, to)) = parse_move(effect) {
                     self.set_status(to);
                 }
+                if let Some(id) = effect.strip_prefix("answer:") {
+                    self.unanswered.retain(|feedback| feedback.id() != id);
+                }
             }
             Event::PullRequestOpened { pr, head } => {
                 if self.pr_head.as_ref() != Some(head) {
@@ -298,6 +316,7 @@ impl RunState {
                 self.pr = Some(pr.clone());
                 self.pr_head = Some(head.clone());
                 self.offered = false;
+                self.updated = false;
             }
             Event::Merged { commit } => self.merged = Some(commit.clone()),
             Event::ApprovalAsked { gate, plan, base, refused } => {
@@ -315,18 +334,17 @@ impl RunState {
             }
             Event::Braked { brake, detail } => self.brake = Some((*brake, detail.clone())),
             Event::Resumed { words, .. } => {
-                self.brake = None;
-                self.parked = None;
-                self.resumed_at = record.seq;
-                self.since_resume = SinceResume {
-                    tries: self.tries.len(),
-                    gates: self.gate_history.len(),
-                    reviews: self.review_history.len(),
-                    changes: self.changes.len(),
-                };
+                self.resume(record.seq);
+                self.reworks = 0;
                 self.words.extend(words.iter().cloned());
                 self.heard.extend(words.iter().cloned());
             }
+            Event::Reworked { feedback } => {
+                self.resume(record.seq);
+                self.reworks += 1;
+                self.take_up(feedback);
+            }
+            Event::BranchUpdated { from: _, change, conflicts } => self.update(record.seq, change, conflicts),
             Event::Moved { to, .. } => self.set_status(*to),
             Event::BlockWritten { block, hash } => {
                 self.blocks.insert(block.clone(), hash.clone());
@@ -334,6 +352,43 @@ impl RunState {
             }
             Event::SplitInto { features } => self.split.clone_from(features),
             Event::Ended { result, detail } => self.ended = Some((*result, detail.clone())),
+        }
+    }
+
+    /// Brakes look only at what comes from here on.
+    fn resume(&mut self, seq: u64) {
+        self.brake = None;
+        self.parked = None;
+        self.resumed_at = seq;
+        self.since_resume = SinceResume {
+            tries: self.tries.len(),
+            gates: self.gate_history.len(),
+            reviews: self.review_history.len(),
+            changes: self.changes.len(),
+        };
+    }
+
+    fn take_up(&mut self, feedback: &[Feedback]) {
+        self.heard.extend(feedback.iter().map(Feedback::key));
+        let bare = |each: &Feedback| Feedback { evidence: String::new(), ..each.clone() };
+        self.taken_up.extend(feedback.iter().map(bare));
+        self.feedback.extend(feedback.iter().cloned());
+    }
+
+    /// What the gates said was said of another tree.
+    fn update(&mut self, seq: u64, change: &ChangeSet, conflicts: &[String]) {
+        let round = self.tries.iter().filter(|step| step.key.step == Step::Code).map(|step| step.key.round);
+        let round = round.max().unwrap_or(1);
+        self.gate_history.retain(|(judged, _)| *judged != round);
+        self.base = Some(change.base.clone());
+        self.change = Some(change.clone());
+        self.changes.push((StepKey::new(Step::Merge, round), change.clone()));
+        self.resume(seq);
+        self.reworks += 1;
+        self.updated = true;
+        if !conflicts.is_empty() {
+            let target = self.target_branch.as_str().to_owned();
+            self.take_up(&[Feedback::conflict(target, conflicts, change.commit.clone())]);
         }
     }
 
@@ -360,6 +415,8 @@ impl RunState {
                 self.changes.push((key, change.clone()));
                 if key.step == Step::Code {
                     self.words.clear();
+                    let worked_on = std::mem::take(&mut self.feedback).into_iter();
+                    self.unanswered.extend(worked_on.filter(|feedback| feedback.place.is_some()));
                 }
             }
             StepResult::Gated { gates } => {
@@ -387,6 +444,11 @@ impl RunState {
         let of_change = self.change.iter().flat_map(|change| &change.findings);
         let noticed = self.noticed.iter().filter(|(by, _)| *by != key).map(|(_, finding)| finding);
         of_change.chain(noticed).cloned().collect()
+    }
+
+    /// Whether something was said that the coder was not told yet.
+    pub fn has_words(&self) -> bool {
+        !self.words.is_empty() || !self.feedback.is_empty()
     }
 
     /// Whether it drafts a specification and changes nothing else.

@@ -18,6 +18,8 @@ use crate::domain::{GitId, PullRequestView, RunId, Step, StepKey};
 pub(super) enum Errand {
     Publish(GitId),
     Merge(GitId),
+    /// The target branch into the run's.
+    Update(GitId),
     Close,
     /// The end of what was made for the pull request alone.
     Tidy,
@@ -27,7 +29,7 @@ impl Errand {
     fn step(&self) -> Step {
         match self {
             Self::Publish(_) => Step::Publish,
-            Self::Merge(_) | Self::Close | Self::Tidy => Step::Merge,
+            Self::Merge(_) | Self::Update(_) | Self::Close | Self::Tidy => Step::Merge,
         }
     }
 }

@@ -39,7 +39,9 @@ impl Engine {
         error: &EngineError,
     ) -> Result<bool, EngineError> {
         self.complain(feature, error, error.may_pass());
-        let (Effect::Publish { run } | Effect::Merge { run }) = effect else { return Ok(false) };
+        let (Effect::Publish { run } | Effect::Merge { run } | Effect::Update { run }) = effect else {
+            return Ok(false);
+        };
         if self.failures.get(feature).is_some_and(Failure::is_tried_again) {
             return Ok(false);
         }

@@ -80,6 +80,13 @@ impl Engine {
                 let change = NoteChange::default().untick().unwaiting();
                 self.project(look, run, change, &format!("goes on, by {by}"), "resumed")
             }
+            Effect::Rework { run, feedback } => {
+                let points = feedback.len();
+                self.book.append(run, Event::Reworked { feedback: feedback.clone() })?;
+                let what = format!("goes on, by {points} points of feedback");
+                self.project(look, run, NoteChange::default().unwaiting(), &what, "reworked")
+            }
+            Effect::Update { run } => self.update_branch(look, run),
             Effect::Split { run, features } => self.split(look, run, features),
             Effect::Publish { run } => self.publish(look, run).await,
             Effect::Merge { run } => self.merge(look, run).await,

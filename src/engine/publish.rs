@@ -9,12 +9,12 @@ use super::observe::{Observation, repository_of, worktrees_folder};
 use super::transition::NoteChange;
 use super::{EngineError, RunBook, redact};
 use crate::domain::{
-    BranchName, Event, FeatureView, ForgeKind, GitId, MergeMethod, NotePath, PullRequestDraft,
-    PullRequestRef, Repository, RunId, RunState, Status,
+    BranchName, Event, FeatureView, Feedback, ForgeKind, GitId, MergeMethod, NotePath, PullRequestDraft,
+    PullRequestRef, Repository, RunId, RunState, Standing, Status,
 };
-use crate::forge::{Forge, MergeOrder, Merging};
+use crate::forge::{Answer, Forge, MergeOrder, Merging};
 use crate::report::render;
-use crate::workspace::Workspace;
+use crate::workspace::{Updated, Workspace};
 
 /// Bytes of diff shown in a pull request note.
 const DIFF_BYTES: usize = 100_000;
@@ -36,10 +36,18 @@ impl Engine {
         };
         let state = self.state(run)?;
         let draft = self.draft(look, view, &state, &workspace, head.clone())?;
+        let answers = answers(&state, &head);
         let (book, id, space) = (self.book.clone(), run.clone(), Workspace::clone(&workspace));
         self.begin_errand(run, Errand::Publish(head), |stop| async move {
             push(&book, &id, &*forge, space, &draft).await?;
-            if stop.is_cancelled() { Ok(()) } else { offer(&book, &id, &*forge, &draft).await }
+            if stop.is_cancelled() {
+                return Ok(());
+            }
+            let pr = offer(&book, &id, &*forge, &draft).await?;
+            for each in answers {
+                answer(&book, &id, &*forge, &pr, &each).await?;
+            }
+            Ok(())
         });
         Ok(())
     }
@@ -126,6 +134,39 @@ impl Engine {
         self.book.append(run, Event::Completed { effect: "merge".into(), detail: commit.to_string() })?;
         let what = format!("merged into {} as {}", state.target_branch, commit.short());
         self.project(look, run, NoteChange::default().unwaiting().with(also), &what, "merged")
+    }
+
+    /// Merges the target branch into the run's; what comes of it is judged like any other change.
+    pub(super) fn update_branch(&mut self, look: &Observation, run: &RunId) -> Result<(), EngineError> {
+        let state = self.state(run)?;
+        let head = state.head().cloned().ok_or_else(|| EngineError::NoSuchRun(run.to_string()))?;
+        if let Some(end) = self.errand_end(run, &Errand::Update(head.clone())) {
+            // Nothing was to be brought in: the forge will say so.
+            if let Some(seen) = self.abroad.seen.get_mut(run) {
+                seen.standing = Standing::Unknown;
+            }
+            return end;
+        }
+        let view = self.view(look, &run.feature)?;
+        let repository = repository_of_run(look, view, &state)?;
+        let forge = self.forges.of(repository.forge, repository)?;
+        let space = Workspace::clone(&*self.workspace(look, view, &state)?);
+        let target = state.target_branch.clone();
+        let message =
+            format!("{}: merge `{target}`\n\nAdo-Feature: {}\nAdo-Run: {run}\n", run.feature, run.feature);
+        let (book, id, from) = (self.book.clone(), run.clone(), head.clone());
+        self.begin_errand(run, Errand::Update(head), |_| async move {
+            let space = space.with_credential(forge.credential().await?);
+            let head = from.clone();
+            let updated = tokio::task::spawn_blocking(move || space.update(&head, &target, &message));
+            match updated.await?? {
+                Some(Updated { change, conflicts }) => {
+                    book.append(&id, Event::BranchUpdated { from, change, conflicts })
+                }
+                None => Ok(()),
+            }
+        });
+        Ok(())
     }
 
     /// Closes the pull request of a run that ends without a merge. Says whether that is done.
@@ -252,12 +293,38 @@ async fn offer(
     run: &RunId,
     forge: &dyn Forge,
     draft: &PullRequestDraft,
-) -> Result<(), EngineError> {
+) -> Result<PullRequestRef, EngineError> {
     let effect = "pull-request".to_owned();
     book.append(run, Event::Intended { effect: effect.clone(), detail: draft.source.to_string() })?;
     let pr = forge.ensure(draft).await?;
     book.append(run, Event::PullRequestOpened { pr: pr.clone(), head: draft.head.clone() })?;
-    book.append(run, Event::Completed { effect, detail: pr.key })
+    book.append(run, Event::Completed { effect, detail: pr.key.clone() })?;
+    Ok(pr)
+}
+
+/// What is said to those whose feedback this head takes up.
+fn answers(state: &RunState, head: &GitId) -> Vec<Answer> {
+    let summary = state.change.as_ref().map(|change| change.summary.trim()).unwrap_or_default();
+    let text = redact::text(format!("Changed in {}.\n\n{summary}", head.short()).trim());
+    let answer = |feedback: &Feedback| {
+        let place = feedback.place.clone()?;
+        Some(Answer { id: feedback.id(), place, text: text.clone() })
+    };
+    state.unanswered.iter().filter_map(answer).collect()
+}
+
+/// Answers one feedback where it was given.
+async fn answer(
+    book: &RunBook,
+    run: &RunId,
+    forge: &dyn Forge,
+    pr: &PullRequestRef,
+    answer: &Answer,
+) -> Result<(), EngineError> {
+    let effect = format!("answer:{}", answer.id);
+    book.append(run, Event::Intended { effect: effect.clone(), detail: answer.place.clone() })?;
+    forge.answer(pr, answer).await?;
+    book.append(run, Event::Completed { effect, detail: answer.place.clone() })
 }
 
 /// A merge with all that it needs.

@@ -158,6 +158,7 @@ impl Engine {
                 Event::Started { .. }
                 | Event::Approved { .. }
                 | Event::Resumed { .. }
+                | Event::Reworked { .. }
                 | Event::Ended { .. } => change.untick().unwaiting(),
                 Event::PullRequestOpened { pr, .. } => {
                     NoteChange { proven: proven_criteria(run), ..change }.unwaiting().with(self.note_of(pr))
@@ -184,6 +185,8 @@ pub(super) fn is_shown(event: &Event) -> bool {
             | Event::ApprovalAsked { .. }
             | Event::Approved { .. }
             | Event::Resumed { .. }
+            | Event::Reworked { .. }
+            | Event::BranchUpdated { .. }
             | Event::Braked { .. }
             | Event::PullRequestOpened { .. }
             | Event::Merged { .. }

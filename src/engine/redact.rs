@@ -12,6 +12,8 @@ pub fn event(event: Event) -> Event {
         Event::StepFinished { .. }
             | Event::PlanEdited { .. }
             | Event::Resumed { .. }
+            | Event::Reworked { .. }
+            | Event::BranchUpdated { .. }
             | Event::Braked { .. }
             | Event::Ended { .. }
     );

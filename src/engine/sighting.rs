@@ -136,7 +136,7 @@ impl Engine {
     }
 }
 
-/// What the local forge says of a run's pull request, without the comments that the run was told of already. Whether
+/// What the local forge says of a run's pull request, without the feedback that the run took up already. Whether
 /// its head is reachable is not asked here.
 pub(super) async fn seen_here(
     forge: &LocalForge,
@@ -148,8 +148,11 @@ pub(super) async fn seen_here(
     Ok(seen)
 }
 
-/// Comments are compared as the journal keeps them: without secrets.
+/// Feedback is compared as the journal keeps it: without secrets.
 fn leave_out_heard(seen: &mut PullRequestView, state: &RunState) {
-    seen.comments.iter_mut().for_each(|comment| *comment = redact::text(comment));
-    seen.comments.retain(|comment| !state.heard.contains(comment));
+    for each in &mut seen.feedback {
+        each.text = redact::text(&each.text);
+        each.evidence = redact::text(&each.evidence);
+    }
+    seen.feedback.retain(|each| !state.heard.contains(&each.key()));
 }

@@ -31,10 +31,25 @@ pub trait Forge: Send + Sync {
     async fn credential(&self) -> Result<Option<GitCredential>, ForgeError> {
         Ok(None)
     }
+    /// Answers feedback in its place, once, and settles it there. A place that is gone needs no answer.
+    async fn answer(&self, _: &PullRequestRef, _: &Answer) -> Result<(), ForgeError> {
+        Ok(())
+    }
     /// How long a look holds before another is worth its cost.
     fn look_holds(&self) -> Duration {
         Duration::ZERO
     }
+}
+
+/// What is said of feedback that was worked on.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Answer {
+    /// Tells answers apart; the same one is not given twice.
+    pub id: String,
+    /// As the feedback named it.
+    pub place: String,
+    /// Markdown.
+    pub text: String,
 }
 
 /// What is to be merged, and how.

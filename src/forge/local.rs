@@ -8,7 +8,7 @@ use walkdir::WalkDir;
 use super::local_note::{self, Facts};
 use super::{Forge, ForgeError};
 use crate::domain::{
-    Event, FeatureId, ForgeKind, GitId, NoteName, NotePath, PullRequestDraft, PullRequestRef,
+    Event, FeatureId, Feedback, ForgeKind, GitId, NoteName, NotePath, PullRequestDraft, PullRequestRef,
     PullRequestView, RunId,
 };
 use crate::note::{EditError, file_name};
@@ -92,12 +92,9 @@ impl LocalForge {
             comments = without_answered(comments, self.answered(run)?);
         }
         Ok(PullRequestView {
-            state: facts.state,
             merge_requested: facts.merge,
-            reachable: false,
-            merged_as: None,
-            comments,
-            approval: None,
+            feedback: comments.into_iter().map(Feedback::words).collect(),
+            ..PullRequestView::of(facts.state)
         })
     }
 
@@ -108,6 +105,7 @@ impl LocalForge {
             .into_iter()
             .filter_map(|record| match record.event {
                 Event::Resumed { words, .. } => Some(words),
+                Event::Reworked { feedback } => Some(feedback.into_iter().map(|each| each.text).collect()),
                 _ => None,
             })
             .flatten()

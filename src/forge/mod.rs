@@ -12,7 +12,7 @@ mod issues;
 mod local;
 mod local_note;
 
-pub use contract::{Forge, MergeOrder, Merging};
+pub use contract::{Answer, Forge, MergeOrder, Merging};
 pub use error::ForgeError;
 pub use forges::Forges;
 pub use issues::{Issues, Reply, ReplyKind};

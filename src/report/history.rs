@@ -92,6 +92,13 @@ pub(super) fn in_words(event: &Event) -> String {
         Event::PlanEdited { .. } => "the plan as a human rewrote it".to_owned(),
         Event::Braked { brake, detail } => format!("{brake}: {detail}"),
         Event::Resumed { by, words } => format!("by {by} {}", words.join(" / ")),
+        Event::Reworked { feedback } => {
+            feedback.iter().map(|each| first_line(&each.text)).collect::<Vec<_>>().join(" / ")
+        }
+        Event::BranchUpdated { from, change, conflicts } => {
+            let into = format!("{} into {}: {}", change.base.short(), from.short(), change.commit.short());
+            if conflicts.is_empty() { into } else { format!("{into}, in conflict: {}", conflicts.join(", ")) }
+        }
         Event::Moved { from, to } => format!("{from} → {to} by a human"),
         Event::BlockWritten { block, .. } => block.clone(),
         Event::SplitInto { features } => {

@@ -27,6 +27,7 @@ mod repository;
 mod restore;
 mod stage;
 mod trailer;
+mod update;
 mod worktree;
 
 pub use contents::{BranchCommit, Content};
@@ -38,4 +39,5 @@ pub use merge::Merged;
 pub use push::Pushed;
 pub use remove::Removed;
 pub use repository::Workspace;
+pub use update::Updated;
 pub use worktree::{SandboxPaths, Worktree};

@@ -134,12 +134,14 @@ fn feature() -> impl Strategy<Value = FeatureView> {
             (view.settling, view.asked, view.in_flight) = (settling && number == 1, asked, in_flight);
             let (looked, merge_requested, reachable, commented) = seen;
             view.pull_request = looked.then(|| PullRequestView {
-                state: if commented { PullRequestState::Open } else { PullRequestState::Closed },
                 merge_requested,
                 reachable,
-                merged_as: None,
-                comments: if commented { vec!["c".into()] } else { vec![] },
-                approval: None,
+                feedback: if commented { vec![Feedback::words("c")] } else { vec![] },
+                ..PullRequestView::of(if commented {
+                    PullRequestState::Open
+                } else {
+                    PullRequestState::Closed
+                })
             });
             view
         },

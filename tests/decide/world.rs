@@ -181,10 +181,17 @@ impl World {
             Effect::Brake { run, brake, detail } => self.append(&run, Event::Braked { brake, detail }),
             Effect::Resume { run, by, words } => {
                 self.view().feature.properties.approved = None;
-                if let Some(seen) = &mut self.view().pull_request {
-                    seen.comments.clear();
-                }
                 self.append(&run, Event::Resumed { by, words });
+            }
+            Effect::Rework { run, feedback } => self.append(&run, Event::Reworked { feedback }),
+            Effect::Update { run } => {
+                let from = self.run().head().unwrap().clone();
+                let StepResult::Changed { change } = changed(&format!("{from}-updated")) else {
+                    unreachable!()
+                };
+                let change = ChangeSet { base: GitId("new-base".into()), ..change };
+                self.view().pull_request.as_mut().unwrap().standing = Standing::Mergeable;
+                self.append(&run, Event::BranchUpdated { from, change, conflicts: vec![] });
             }
             Effect::Split { run, features } => {
                 let ids: Vec<FeatureId> =
@@ -202,14 +209,7 @@ impl World {
                     link: "[[PR-0001]]".into(),
                 };
                 self.append(&run, Event::PullRequestOpened { pr, head });
-                self.view().pull_request = Some(PullRequestView {
-                    state: PullRequestState::Open,
-                    merge_requested: false,
-                    reachable: false,
-                    merged_as: None,
-                    comments: vec![],
-                    approval: None,
-                });
+                self.view().pull_request = Some(PullRequestView::of(PullRequestState::Open));
                 self.go(&run, Status::Review);
             }
             Effect::Merge { run } => {

@@ -3,6 +3,7 @@
 
 use serde_json::{Value, json};
 
+use super::ci;
 use super::contract::sample;
 use super::fake::{Call, Pull, State, TOKEN};
 use super::issues;
@@ -86,7 +87,7 @@ pub fn to(state: &mut State, call: &Call) -> Reply {
                 None => Reply::new(422, Value::Null),
             }
         }
-        _ => Reply::error(404, "Not Found"),
+        _ => ci::answer(state, call).unwrap_or_else(|| Reply::error(404, "Not Found")),
     }
 }
 
@@ -248,7 +249,8 @@ fn graphql(state: &mut State, call: &Call) -> Reply {
             json!({"data": {"markPullRequestReadyForReview": {"pullRequest": {"isDraft": false}}}}),
         );
     }
-    Reply::new(200, json!({"data": null, "errors": [{"message": "the fake does not know this query"}]}))
+    let unknown = || json!({"data": null, "errors": [{"message": "the fake does not know this query"}]});
+    Reply::new(200, ci::graphql(state, query, variables).unwrap_or_else(unknown))
 }
 
 pub fn texts(value: &Value) -> Vec<String> {
@@ -288,6 +290,11 @@ pub fn pull_json(state: &State, pull: &Pull, component: &str) -> Value {
     });
     if component == "pull-request" {
         fields["merged"] = json!(pull.merged.is_some());
+        if let (Some(base), Some(head), false) = (state.head(&pull.base), state.head(&pull.head), closed) {
+            let merges = state.git(&["merge-tree", "--write-tree", &base, &head]).is_some();
+            fields["mergeable"] = json!(merges);
+            fields["mergeable_state"] = json!(if merges { "clean" } else { "dirty" });
+        }
     }
     sample(component, fields)
 }

@@ -12,6 +12,7 @@ use axum::http::{HeaderMap, Request, Response};
 use serde_json::{Value, json};
 
 use super::answers::{self, Reply};
+use super::ci::Ci;
 use super::issues::Issue;
 use super::{contract, git_http};
 
@@ -83,6 +84,8 @@ pub struct State {
     /// Reviews and comments on lines of the first pull request, without what GitHub adds.
     pub reviews: Vec<Value>,
     pub line_comments: Vec<Value>,
+    /// Checks, logs and threads.
+    pub ci: Ci,
     pub reviewers_who_may: BTreeSet<String>,
     pub faults: VecDeque<Option<Fault>>,
     /// New pull requests are not listed for so many lists.
@@ -123,6 +126,7 @@ impl FakeGithub {
             comments: BTreeMap::new(),
             reviews: vec![],
             line_comments: vec![],
+            ci: Ci::default(),
             reviewers_who_may: ["ann".to_owned()].into(),
             faults: VecDeque::new(),
             hide_new: 0,
@@ -212,6 +216,14 @@ async fn answer(
         let serve = move || git_http::serve(&git, &head.method, &path, &query, &head.headers, &bytes);
         return tokio::task::spawn_blocking(serve).await.unwrap();
     }
+    if let Some(job) = head.uri.path().strip_prefix("/elsewhere/") {
+        let mut state = state.lock().unwrap();
+        if head.headers.contains_key("authorization") {
+            state.wrong.push("the token was shown to where logs lie".to_owned());
+        }
+        let log = state.ci.logs.get(&job.parse().unwrap()).cloned().unwrap_or_default();
+        return Response::builder().header("content-type", "text/plain").body(Body::from(log)).unwrap();
+    }
     let call = Call::read(&head.method, &head.uri, &head.headers, &bytes);
     let (response, fault) = reply(&mut state.lock().unwrap(), call);
     match fault {
@@ -268,10 +280,10 @@ fn reply(state: &mut State, mut call: Call) -> (Response<Body>, Option<Fault>) {
         call.path = path;
     }
     let graphql = call.path == "/graphql";
-    if !graphql {
-        let wrong = contract::wrong_request(&call.method, &call.path, &call.query, &call.body);
-        state.wrong.extend(wrong);
-    }
+    state.wrong.extend(match call.body["query"].as_str() {
+        Some(document) if graphql => contract::wrong_graphql(document, &call.body["variables"]),
+        _ => contract::wrong_request(&call.method, &call.path, &call.query, &call.body),
+    });
     let fault = if moved.is_some() { None } else { state.faults.pop_front().flatten() };
     let mut headers: Vec<(&str, String)> = vec![];
     let limit =
@@ -301,6 +313,12 @@ fn reply(state: &mut State, mut call: Call) -> (Response<Body>, Option<Fault>) {
     // A wrong token is answered alike everywhere.
     if in_contract && status != 401 {
         state.wrong.extend(contract::wrong_response(&call.method, &call.path, status, &body));
+    }
+    if status == 302 {
+        // Another host, as far as anyone can tell.
+        let job = call.path.split('/').nth_back(1).unwrap_or_default();
+        headers
+            .push(("location", format!("{}/elsewhere/{job}", state.url.replace("127.0.0.1", "localhost"))));
     }
     let seen = Seen { method: call.method.clone(), path: call.path.clone(), body: call.body.clone() };
     state.seen.push(seen);

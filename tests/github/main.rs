@@ -6,10 +6,12 @@ mod answers;
 #[expect(dead_code, reason = "other stories need more of it")]
 #[path = "../common/behaviour.rs"]
 mod behaviour;
+mod ci;
 mod commands;
 mod contract;
 mod emulate;
 mod fake;
+mod feedback;
 mod git_http;
 mod issue_story;
 mod issues;

@@ -29,7 +29,7 @@ fn a_held_look_keeps_no_other_feature_waiting() {
 /// The same while a pull request is being opened, merged and tidied up.
 #[test]
 fn a_held_push_or_merge_keeps_no_other_feature_waiting() {
-    for (asked, calls) in [("the opening", 0), ("the merge", 4)] {
+    for (asked, calls) in [("the opening", 0), ("the merge", 6)] {
         let (world, github) = github_world(&Talk::greeting());
         world.repository("other");
         world.save("another repository");
@@ -38,7 +38,7 @@ fn a_held_push_or_merge_keeps_no_other_feature_waiting() {
             world.work();
             world.drag("FR-001", Status::Done);
         }
-        // The look comes before the merge: the pull request, its reviews and comments.
+        // The look comes before the merge: the pull request, its reviews, comments and checks.
         github.state().faults.extend(std::iter::repeat_n(None, calls));
         github.misbehave([Fault::Held]);
         release_when_offered(&world, github.release());

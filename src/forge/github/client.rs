@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use http::header::{ACCEPT, AUTHORIZATION, DATE, ETAG, IF_NONE_MATCH, LINK, USER_AGENT};
+use http::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, DATE, ETAG, IF_NONE_MATCH, LINK, USER_AGENT};
 use http::{HeaderMap, HeaderValue, Method, Request};
 use http_body_util::{BodyExt, Limited};
 use jiff::{SignedDuration, Timestamp};
@@ -142,6 +142,18 @@ impl Client {
         Ok(found)
     }
 
+    /// Reads a text that does not change once it is there, such as the log of a job that ended.
+    pub async fn text(&self, at: &Address, path: &str) -> Result<String, ForgeError> {
+        if let Some((_, known)) = self.lock(&self.remembered).get(path) {
+            return Ok(known.body.as_str().unwrap_or_default().to_owned());
+        }
+        let answer = self.get(at, path).await?;
+        let Value::String(text) = &answer.body else { return Err(refused(path, &answer)) };
+        let text = text.clone();
+        self.remember(path, HeaderValue::from_static("\"whole\""), answer);
+        Ok(text)
+    }
+
     /// Asks for a change. Null stands for no body.
     pub async fn send(
         &self,
@@ -259,17 +271,22 @@ impl Client {
         let body = match parsed {
             Ok(body) => body,
             Err(_) if status >= 400 => Value::Null,
+            Err(_) if is_text(&head.headers) => Value::String(String::from_utf8_lossy(&bytes).into_owned()),
             Err(_) => return Err(self.unreachable(path, "the answer is not JSON")),
         };
         let answer = Answer { status, body, next: next_page(&head.headers, &self.base), date: signs.date };
         if let (200, false, Some(tag)) = (status, writes, head.headers.get(ETAG)) {
-            let mut remembered = self.lock(&self.remembered);
-            if remembered.len() >= MOST_REMEMBERED {
-                remembered.clear();
-            }
-            remembered.insert(path.to_owned(), (tag.clone(), answer.clone()));
+            self.remember(path, tag.clone(), answer.clone());
         }
         Ok(answer)
+    }
+
+    fn remember(&self, path: &str, tag: HeaderValue, answer: Answer) {
+        let mut remembered = self.lock(&self.remembered);
+        if remembered.len() >= MOST_REMEMBERED {
+            remembered.clear();
+        }
+        remembered.insert(path.to_owned(), (tag, answer));
     }
 
     fn request(
@@ -339,6 +356,11 @@ fn allowed(path: &str, answer: Answer) -> Result<Answer, ForgeError> {
 
 pub(super) fn refused(path: &str, answer: &Answer) -> ForgeError {
     ForgeError::Refused { what: path.to_owned(), status: answer.status, why: answer.message() }
+}
+
+fn is_text(headers: &HeaderMap) -> bool {
+    let kind = headers.get(CONTENT_TYPE).and_then(|kind| kind.to_str().ok());
+    kind.is_some_and(|kind| kind.starts_with("text/plain"))
 }
 
 fn signs(status: u16, headers: &HeaderMap, body: &Value) -> Signs {

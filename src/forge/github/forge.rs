@@ -15,10 +15,10 @@ use super::remarks::remarks;
 use super::reviews::approval;
 use super::words::{outgoing, outgoing_line};
 use crate::domain::{
-    ForgeApproval, ForgeKind, ForgeSettings, GitId, MergeMethod, PullRequestDraft, PullRequestRef,
+    Feedback, ForgeApproval, ForgeKind, ForgeSettings, GitId, MergeMethod, PullRequestDraft, PullRequestRef,
     PullRequestState, PullRequestView,
 };
-use crate::forge::{Forge, ForgeError, MergeOrder, Merging};
+use crate::forge::{Answer as Reply, Forge, ForgeError, MergeOrder, Merging};
 use crate::workspace::GitCredential;
 
 /// Entries of one page of a list, the most that GitHub gives.
@@ -53,18 +53,18 @@ impl Forge for GithubForge {
 
     async fn look(&self, pull_request: &PullRequestRef) -> Result<PullRequestView, ForgeError> {
         let pr = self.read(pull_request).await?;
-        let (comments, approval) = match pr.state() {
-            PullRequestState::Open => self.said_at(&pr).await?,
-            _ => (vec![], None),
-        };
-        Ok(PullRequestView {
-            state: pr.state(),
-            merge_requested: false,
-            reachable: false,
-            merged_as: pr.merged_as(),
-            comments,
-            approval,
-        })
+        let mut view = PullRequestView { merged_as: pr.merged_as(), ..PullRequestView::of(pr.state()) };
+        if view.state != PullRequestState::Open {
+            return Ok(view);
+        }
+        (view.feedback, view.approval) = self.said_at(&pr).await?;
+        let (checks, failing) = self.checks_of(&pr.head.sha).await?;
+        view.feedback.extend(failing);
+        view.checks = checks;
+        view.standing = pr.standing();
+        view.queued = pr.auto_merge.is_some();
+        view.head = Some(GitId(pr.head.sha));
+        Ok(view)
     }
 
     async fn merge(&self, pull_request: &PullRequestRef, order: &MergeOrder) -> Result<Merging, ForgeError> {
@@ -122,6 +122,12 @@ impl Forge for GithubForge {
         done(&path, answer).map(|_| ())
     }
 
+    async fn answer(&self, pull_request: &PullRequestRef, answer: &Reply) -> Result<(), ForgeError> {
+        let not_found = || ForgeError::NotFound { key: pull_request.key.clone() };
+        let number = number_of(&pull_request.key).ok_or_else(not_found)?;
+        self.answer_at(number, answer).await
+    }
+
     fn look_holds(&self) -> Duration {
         LOOK_HOLDS
     }
@@ -152,7 +158,7 @@ impl GithubForge {
     }
 
     /// What people who may instruct ask for, and the review of one who may approve.
-    async fn said_at(&self, pr: &PullRequest) -> Result<(Vec<String>, Option<ForgeApproval>), ForgeError> {
+    async fn said_at(&self, pr: &PullRequest) -> Result<(Vec<Feedback>, Option<ForgeApproval>), ForgeError> {
         let settings = &self.settings;
         if settings.instructors.is_empty() && settings.approvers.is_empty() {
             return Ok((vec![], None));

@@ -4,6 +4,7 @@
 //! holds for all of them. What GitHub says is read by pure functions beside it.
 
 mod address;
+mod checks;
 mod client;
 mod clock;
 mod credential;
@@ -14,6 +15,7 @@ mod pull_request;
 mod remarks;
 mod reviews;
 mod standing;
+mod threads;
 mod webhook;
 mod words;
 

@@ -4,7 +4,7 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::words::{outgoing, outgoing_line};
-use crate::domain::{GitId, PullRequestDraft, PullRequestState};
+use crate::domain::{GitId, PullRequestDraft, PullRequestState, Standing};
 
 /// The fields that are read.
 #[derive(Debug, Clone, PartialEq, Deserialize)]
@@ -23,6 +23,9 @@ pub(super) struct PullRequest {
     /// Missing in lists, null while GitHub works it out.
     pub mergeable: Option<bool>,
     pub mergeable_state: Option<String>,
+    /// Who turned auto-merge on and how; null where nobody did.
+    #[serde(default)]
+    pub auto_merge: Option<Value>,
     pub head: End,
     pub base: End,
     #[serde(default)]
@@ -59,6 +62,16 @@ impl PullRequest {
             (_, Some(_)) => PullRequestState::Merged,
             ("closed", None) => PullRequestState::Closed,
             _ => PullRequestState::Open,
+        }
+    }
+
+    /// How it stands to its target; GitHub works that out after each push, and says nothing meanwhile.
+    pub fn standing(&self) -> Standing {
+        match (self.mergeable, self.mergeable_state.as_deref()) {
+            (Some(false), _) | (_, Some("dirty")) => Standing::Conflicting,
+            (_, Some("behind")) => Standing::Behind,
+            (Some(true), _) => Standing::Mergeable,
+            _ => Standing::Unknown,
         }
     }
 
@@ -174,6 +187,22 @@ mod tests {
     fn only_a_merged_one_has_a_commit_in_the_target() {
         assert_eq!(pr(1, "open", false).merged_as(), None);
         assert_eq!(pr(1, "closed", true).merged_as(), Some(GitId("2".into())));
+    }
+
+    #[test]
+    fn how_it_stands_to_its_target_is_known_when_github_says_so() {
+        for (mergeable, state, expected) in [
+            (None, None, Standing::Unknown),
+            (None, Some("unknown"), Standing::Unknown),
+            (Some(true), Some("clean"), Standing::Mergeable),
+            (Some(true), Some("blocked"), Standing::Mergeable),
+            (Some(true), Some("behind"), Standing::Behind),
+            (Some(false), Some("dirty"), Standing::Conflicting),
+        ] {
+            let mut pr = pr(1, "open", false);
+            (pr.mergeable, pr.mergeable_state) = (mergeable, state.map(str::to_owned));
+            assert_eq!(pr.standing(), expected, "{mergeable:?} {state:?}");
+        }
     }
 
     #[test]

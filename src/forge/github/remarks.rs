@@ -9,11 +9,15 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use super::pull_request::User;
+use crate::domain::Feedback;
 use crate::note::plain;
 
 /// Remarks that are read, and characters of one.
 const MOST: usize = 50;
 const MOST_WORDS: usize = 4_000;
+/// Where a remark is answered: in the thread that this comment began, or on the page.
+pub(super) const THREAD: &str = "thread:";
+pub(super) const PAGE: &str = "page";
 /// Stands in every comment that ado-vault writes.
 const OWN: &str = "<!-- ado:";
 
@@ -23,6 +27,10 @@ static HIDDEN: LazyLock<Regex> =
 /// A comment, a comment on a line, or a review.
 #[derive(Debug, Deserialize)]
 struct Said {
+    #[serde(default)]
+    id: u64,
+    /// The comment that began the thread of a comment on a line.
+    in_reply_to_id: Option<u64>,
     user: Option<User>,
     body: Option<String>,
     html_url: String,
@@ -36,11 +44,11 @@ struct Said {
 
 /// The remarks among reviews, comments on lines and plain comments, oldest first. An approval asks for nothing, and a
 /// comment that begins with `/` is a command.
-pub(super) fn remarks(lists: [&[Value]; 3], instructors: &[String]) -> Vec<String> {
+pub(super) fn remarks(lists: [&[Value]; 3], instructors: &[String]) -> Vec<Feedback> {
     let mut said: Vec<Said> =
         lists.into_iter().flatten().filter_map(|each| Said::deserialize(each).ok()).collect();
     said.sort_by(|a, b| a.at().cmp(b.at()));
-    let mut found: Vec<String> = said.iter().filter_map(|each| each.remark(instructors)).collect();
+    let mut found: Vec<Feedback> = said.iter().filter_map(|each| each.remark(instructors)).collect();
     found.truncate(MOST);
     found
 }
@@ -50,7 +58,7 @@ impl Said {
         self.created_at.as_deref().or(self.submitted_at.as_deref()).unwrap_or_default()
     }
 
-    fn remark(&self, instructors: &[String]) -> Option<String> {
+    fn remark(&self, instructors: &[String]) -> Option<Feedback> {
         let login = &self.user.as_ref()?.login;
         let may = instructors.iter().any(|known| known.trim_start_matches('@').eq_ignore_ascii_case(login));
         let asks_nothing = matches!(self.state.as_deref(), Some("APPROVED" | "DISMISSED" | "PENDING"));
@@ -68,7 +76,12 @@ impl Said {
             (Some(path), None) => format!(" on `{path}`"),
             _ => String::new(),
         };
-        Some(format!("{login}{place} ({}):\n\n{words}", self.html_url))
+        let answered_at = match &self.path {
+            Some(_) => format!("{THREAD}{}", self.in_reply_to_id.unwrap_or(self.id)),
+            None => PAGE.to_owned(),
+        };
+        let text = format!("{login}{place} ({}):\n\n{words}", self.html_url);
+        Some(Feedback { place: Some(answered_at), ..Feedback::words(text) })
     }
 }
 
@@ -86,7 +99,18 @@ mod tests {
     }
 
     fn read(all: &[Value]) -> Vec<String> {
-        remarks([all, &[], &[]], &["Ann".to_owned(), "@bob".to_owned()])
+        let found = remarks([all, &[], &[]], &["Ann".to_owned(), "@bob".to_owned()]);
+        found.into_iter().map(|feedback| feedback.text).collect()
+    }
+
+    #[test]
+    fn a_remark_is_answered_in_its_thread_or_on_the_page() {
+        let on_line = json!({"id": 9, "in_reply_to_id": 7, "path": "a"});
+        let first = json!({"id": 8, "path": "a"});
+        let all = [said("ann", "1", on_line), said("ann", "2", first), said("ann", "3", json!({"id": 6}))];
+        let found = remarks([&all, &[], &[]], &["ann".to_owned()]);
+        let places: Vec<&str> = found.iter().filter_map(|each| each.place.as_deref()).collect();
+        assert_eq!(places, ["thread:7", "thread:8", "page"]);
     }
 
     #[test]
@@ -94,7 +118,7 @@ mod tests {
         let all = ["ann", "bob", "mallory", "annn"].map(|login| said(login, "Rename it.", json!({})));
         assert_eq!(read(&all), ["ann (u):\n\nRename it.", "bob (u):\n\nRename it."]);
         let nobody = json!({"user": null, "body": "x", "html_url": "u"});
-        assert_eq!(remarks([&all, &[nobody], &[]], &[]), [""; 0]);
+        assert_eq!(remarks([&all, &[nobody], &[]], &[]), []);
     }
 
     #[test]
@@ -128,7 +152,7 @@ mod tests {
         let later = said("ann", "second", json!({"created_at": "2026-11-22"}));
         let first = said("ann", "first", json!({"created_at": null, "submitted_at": "2026-11-20"}));
         let found = remarks([&[later], &[first], &[]], &["ann".to_owned()]);
-        assert!(found[0].ends_with("first") && found[1].ends_with("second"));
+        assert!(found[0].text.ends_with("first") && found[1].text.ends_with("second"));
         assert_eq!(read(&vec![said("ann", &"x".repeat(9_000), json!({})); 80]).len(), 50);
         assert!(read(&[said("ann", &"x".repeat(9_000), json!({}))])[0].len() < 4_100);
     }

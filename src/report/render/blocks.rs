@@ -3,9 +3,13 @@
 use super::markdown::{callout, cell, code, code_cell, folded, inline, or_dash, table, with_detail};
 use super::{markdown, words};
 use crate::domain::{
-    CriterionEvidence, Diagnostic, Finding, GateResult, Review, RunId, RunState, SpecDraft, Triage, Wait,
-    WorkPlan,
+    CriterionEvidence, Diagnostic, Feedback, Finding, GateResult, Review, RunId, RunState, SpecDraft, Triage,
+    Wait, WorkPlan,
 };
+
+/// Points of feedback shown in a note, and characters of one.
+const MOST_POINTS: usize = 10;
+const MOST_POINT: usize = 160;
 
 /// Content of the `triage` block: the routing decision with its reasons.
 pub fn triage_block(triage: &Triage) -> String {
@@ -193,6 +197,7 @@ pub fn pull_request_block(state: &RunState) -> String {
         body.push(format!("- Review: {}", words::review(review)));
     }
     body.push(format!("- Cost: {}", words::spent(state.spent)));
+    body.extend(feedback_lines(state));
     match &state.merged {
         Some(commit) => {
             body.push(format!("- Merged as {}", code(commit.short())));
@@ -211,6 +216,27 @@ pub fn pull_request_block(state: &RunState) -> String {
             callout("info", &format!("Pull request {}", inline(&pr.key)), &body)
         }
     }
+}
+
+/// What was said of the pull request and taken up, the last points first.
+fn feedback_lines(state: &RunState) -> Vec<String> {
+    let taken_up = &state.taken_up;
+    let (all, open) = (taken_up.len(), state.feedback.len());
+    if all == 0 {
+        return vec![];
+    }
+    let mut lines = vec![format!("- Feedback: {all} points taken up, {open} of them being worked on")];
+    let point = |each: &Feedback| {
+        let words = each.in_words();
+        let shown: String = words.chars().take(MOST_POINT).collect();
+        let rest = if words.chars().count() > MOST_POINT { "…" } else { "" };
+        format!("    - {}{rest}", inline(&shown))
+    };
+    lines.extend(taken_up.iter().rev().take(MOST_POINTS).map(point));
+    if all > MOST_POINTS {
+        lines.push(format!("    - and {} before these", all - MOST_POINTS));
+    }
+    lines
 }
 
 /// Content of the `why` block: what the feature waits for, what unblocks it, and what is wrong with the note.

@@ -210,6 +210,14 @@ fn told(event: &Event) -> Option<String> {
         Event::PlanEdited { .. } => "plan edited by a human".to_owned(),
         Event::Braked { brake, detail } => format!("stopped by a brake, {brake}: {detail}"),
         Event::Resumed { by, .. } => format!("let go on by {by}"),
+        Event::Reworked { feedback } => {
+            let points: Vec<String> = feedback.iter().map(|each| short(&each.in_words())).collect();
+            format!("feedback taken up: {}", points.join("; "))
+        }
+        Event::BranchUpdated { change, conflicts, .. } => {
+            let files = if conflicts.is_empty() { "none".to_owned() } else { conflicts.join(", ") };
+            format!("target branch merged in as {}, files in conflict: {files}", change.commit.short())
+        }
         Event::Moved { from, to } => format!("moved by a human: {from} → {to}"),
         Event::SplitInto { features } => {
             let names: Vec<&str> = features.iter().map(|feature| feature.as_str()).collect();
@@ -229,12 +237,21 @@ fn told(event: &Event) -> Option<String> {
     })
 }
 
+/// The first words of a text.
+fn short(text: &str) -> String {
+    match text.char_indices().nth(120) {
+        Some((end, _)) => format!("{}…", &text[..end]),
+        None => text.to_owned(),
+    }
+}
+
 /// An outside effect in words; opening and merging a pull request have events of their own.
 fn done(effect: &str, detail: &str) -> Option<String> {
     match effect.split(':').collect::<Vec<_>>()[..] {
         ["move", from, to] => Some(format!("note moved: {from} → {to}")),
         ["push", head] => Some(format!("branch at {}: {detail}", head.get(..10).unwrap_or(head))),
         ["pull-request" | "merge"] => None,
+        ["answer", _] => Some("feedback answered where it was given".to_owned()),
         _ => Some(format!("done: {effect}")),
     }
 }
