@@ -4,6 +4,8 @@
 mod brakes;
 #[path = "decide/drift.rs"]
 mod drift;
+#[path = "decide/feedback.rs"]
+mod feedback;
 #[path = "decide/holds.rs"]
 mod holds;
 #[path = "decide/random.rs"]

@@ -96,6 +96,10 @@ pub struct State {
     /// Tokens of an app that are good.
     pub app_tokens: BTreeSet<String>,
     pub now: i64,
+    /// The server's clock where it moves.
+    pub clock: Option<Box<dyn Fn() -> i64 + Send>>,
+    /// When the next call may be made, by the server's clock.
+    pub not_before: i64,
     pub seen: Vec<Seen>,
     pub wrong: Vec<String>,
     pub not_modified: u32,
@@ -133,6 +137,8 @@ impl FakeGithub {
             page: 100,
             tokens_given: 0,
             app_tokens: BTreeSet::new(),
+            clock: None,
+            not_before: 0,
             now: jiff::Timestamp::now().as_second(),
             seen: vec![],
             wrong: vec![],
@@ -221,8 +227,9 @@ async fn answer(
         if head.headers.contains_key("authorization") {
             state.wrong.push("the token was shown to where logs lie".to_owned());
         }
-        let log = state.ci.logs.get(&job.parse().unwrap()).cloned().unwrap_or_default();
-        return Response::builder().header("content-type", "text/plain").body(Body::from(log)).unwrap();
+        let log = state.ci.logs.get(&job.parse().unwrap()).cloned();
+        let found = Response::builder().status(if log.is_some() { 200 } else { 404 });
+        return found.header("content-type", "text/plain").body(Body::from(log.unwrap_or_default())).unwrap();
     }
     let call = Call::read(&head.method, &head.uri, &head.headers, &bytes);
     let (response, fault) = reply(&mut state.lock().unwrap(), call);
@@ -280,6 +287,13 @@ fn reply(state: &mut State, mut call: Call) -> (Response<Body>, Option<Fault>) {
         call.path = path;
     }
     let graphql = call.path == "/graphql";
+    if let Some(clock) = &state.clock {
+        state.now = clock();
+        if state.now < state.not_before {
+            let early = state.not_before - state.now;
+            state.wrong.push(format!("{} {} came {early} s too early", call.method, call.path));
+        }
+    }
     state.wrong.extend(match call.body["query"].as_str() {
         Some(document) if graphql => contract::wrong_graphql(document, &call.body["variables"]),
         _ => contract::wrong_request(&call.method, &call.path, &call.query, &call.body),
@@ -309,6 +323,12 @@ fn reply(state: &mut State, mut call: Call) -> (Response<Body>, Option<Fault>) {
         }
         _ => (answers::to(state, &call), !graphql),
     };
+    let wait = match fault {
+        Some(Fault::RetryAfter(seconds) | Fault::UsedUp(seconds)) => seconds,
+        Some(Fault::Secondary) => 60,
+        _ => 0,
+    };
+    state.not_before = state.not_before.max(state.now + i64::try_from(wait).unwrap());
     let Reply { status, body, next } = reply;
     // A wrong token is answered alike everywhere.
     if in_contract && status != 401 {

@@ -19,6 +19,7 @@ mod kill;
 #[path = "../common/killer.rs"]
 mod killer;
 mod pull_requests;
+mod schedules;
 mod slow;
 mod story;
 #[expect(dead_code, reason = "other stories need more of it")]

@@ -28,7 +28,20 @@ impl HandClock {
         Self { now, patience: Arc::new(Mutex::new(Duration::from_secs(20))) }
     }
 
-    fn forward(&self, seconds: i64) {
+    /// An answer that does not come within this time never does.
+    pub fn hurry(&self, patience: Duration) {
+        *self.patience.lock().unwrap() = patience;
+    }
+
+    pub fn now_at(&self) -> Timestamp {
+        *self.now.lock().unwrap()
+    }
+
+    pub fn second(&self) -> i64 {
+        self.now_at().as_second()
+    }
+
+    pub fn forward(&self, seconds: i64) {
         let mut now = self.now.lock().unwrap();
         *now = now.checked_add(SignedDuration::from_secs(seconds)).unwrap();
     }
@@ -51,11 +64,11 @@ impl Clock for HandClock {
 }
 
 /// A vault, a bare repository with a run's branch, and the fake that shows it.
-struct Desk {
+pub struct Desk {
     dir: tempfile::TempDir,
     vault: Vault,
-    github: FakeGithub,
-    clock: HandClock,
+    pub github: FakeGithub,
+    pub clock: HandClock,
     forges: Forges,
 }
 
@@ -70,7 +83,12 @@ fn forges(vault: &Vault, clock: &HandClock, secret: &'static str) -> Forges {
 }
 
 impl Desk {
-    fn new() -> Self {
+    /// Another process with the same vault.
+    pub fn restart(&mut self) {
+        self.forges = forges(&self.vault, &self.clock, TOKEN);
+    }
+
+    pub fn new() -> Self {
         let dir = tempfile::tempdir().unwrap();
         let root = dir.path().join("vault");
         std::fs::create_dir_all(root.join("00_system")).unwrap();
@@ -102,7 +120,7 @@ impl Desk {
         serde_json::from_value(note).unwrap()
     }
 
-    fn forge(&self) -> Box<dyn Forge> {
+    pub fn forge(&self) -> Box<dyn Forge> {
         self.forge_with(json!({}))
     }
 
@@ -114,7 +132,7 @@ impl Desk {
         GitId(self.github.state().head("agent/ado/feature/FR-001-greet").unwrap())
     }
 
-    fn draft(&self) -> PullRequestDraft {
+    pub fn draft(&self) -> PullRequestDraft {
         PullRequestDraft {
             run: "FR-001/1".parse().unwrap(),
             repo: "app".parse().unwrap(),
@@ -127,7 +145,7 @@ impl Desk {
         }
     }
 
-    fn order(&self) -> MergeOrder {
+    pub fn order(&self) -> MergeOrder {
         let (title, message) = ("FR-001: Greet".to_owned(), "Ado-Run: FR-001/1".to_owned());
         MergeOrder { head: self.head(), method: MergeMethod::Merge, title, message }
     }

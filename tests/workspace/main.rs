@@ -6,4 +6,5 @@ mod merge;
 mod naive;
 mod push;
 mod repo;
+mod update;
 mod worktree;

@@ -5,7 +5,9 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use http::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, DATE, ETAG, IF_NONE_MATCH, LINK, USER_AGENT};
+use http::header::{
+    ACCEPT, AUTHORIZATION, CONTENT_TYPE, DATE, ETAG, IF_NONE_MATCH, LINK, LOCATION, USER_AGENT,
+};
 use http::{HeaderMap, HeaderValue, Method, Request};
 use http_body_util::{BodyExt, Limited};
 use jiff::{SignedDuration, Timestamp};
@@ -29,6 +31,8 @@ const SHORT_WAIT: SignedDuration = SignedDuration::from_secs(2);
 /// Answers that are remembered for conditional requests, and pages of one list.
 const MOST_REMEMBERED: usize = 2_000;
 const MOST_PAGES: usize = 30;
+/// Entries of a full page.
+const PAGE_ENTRIES: usize = 100;
 
 /// A server as one account sees it. All repositories and runs of that account share one.
 pub(super) struct Client {
@@ -51,6 +55,8 @@ pub(super) struct Answer {
     pub body: Value,
     /// The next page of a list.
     next: Option<String>,
+    /// Where the same is to be asked for instead: the repository was renamed.
+    moved: Option<String>,
     /// The server's time.
     date: Option<i64>,
 }
@@ -58,6 +64,12 @@ pub(super) struct Answer {
 impl Answer {
     pub fn is_success(&self) -> bool {
         (200..300).contains(&self.status)
+    }
+
+    /// Whether it is the last page of a list and has no room left: the next entry changes nothing in it.
+    fn is_full_end(&self) -> bool {
+        let list = self.body.as_array().or_else(|| self.body.as_object()?.values().find_map(Value::as_array));
+        self.next.is_none() && list.is_some_and(|list| list.len() >= PAGE_ENTRIES)
     }
 
     /// What the server said of a refusal, bounded and without secrets.
@@ -198,6 +210,10 @@ impl Client {
             let bearer = self.bearer(at).await?;
             return allowed(path, self.once(&method, path, body.as_ref(), &bearer).await?);
         }
+        // Reads are led on by the connection; a change that was not made there is asked for again at the new place.
+        if let Some(moved) = answer.moved.as_ref().filter(|_| method != Method::GET) {
+            return allowed(path, self.once(&method, moved, body.as_ref(), &bearer).await?);
+        }
         allowed(path, answer)
     }
 
@@ -263,7 +279,8 @@ impl Client {
             return Err(self.limited(self.lock(&self.limits).allowed_at(self.clock.now(), false)));
         }
         if let (304, Some((_, answer))) = (status, known) {
-            return Ok(answer);
+            // A page that is as it was may have got a next one.
+            return Ok(Answer { next: next_page(&head.headers, &self.base).or(answer.next), ..answer });
         }
         if status >= 500 || status == 408 || status == 304 {
             return Err(self.unreachable(path, &format!("it answered {status}")));
@@ -274,8 +291,10 @@ impl Client {
             Err(_) if is_text(&head.headers) => Value::String(String::from_utf8_lossy(&bytes).into_owned()),
             Err(_) => return Err(self.unreachable(path, "the answer is not JSON")),
         };
-        let answer = Answer { status, body, next: next_page(&head.headers, &self.base), date: signs.date };
-        if let (200, false, Some(tag)) = (status, writes, head.headers.get(ETAG)) {
+        let next = next_page(&head.headers, &self.base);
+        let moved = moved(status, &head.headers, &self.base);
+        let answer = Answer { status, body, next, moved, date: signs.date };
+        if let (200, false, Some(tag)) = (status, writes || answer.is_full_end(), head.headers.get(ETAG)) {
             self.remember(path, tag.clone(), answer.clone());
         }
         Ok(answer)
@@ -395,6 +414,13 @@ fn next_page(headers: &HeaderMap, base: &str) -> Option<String> {
     path.starts_with('/').then(|| path.to_owned())
 }
 
+/// The place that a redirection names, as a path of the same server; to another server nothing is taken.
+fn moved(status: u16, headers: &HeaderMap, base: &str) -> Option<String> {
+    let address = headers.get(LOCATION)?.to_str().ok().filter(|_| matches!(status, 301 | 302 | 307 | 308))?;
+    let path = address.strip_prefix(base).unwrap_or(address);
+    (path.starts_with('/') && !path.starts_with("//")).then(|| path.to_owned())
+}
+
 /// An error with its causes on one line, without the stack that octocrab's own words carry.
 fn causes(error: &octocrab::Error) -> String {
     let mut said: Vec<String> = vec![];
@@ -412,6 +438,20 @@ fn causes(error: &octocrab::Error) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_redirection_is_followed_to_the_same_server_alone() {
+        let to = |status: u16, address: &str| {
+            let headers = [(LOCATION, HeaderValue::from_str(address).unwrap())].into_iter().collect();
+            moved(status, &headers, "https://api.github.com")
+        };
+        let new = "https://api.github.com/repositories/7/pulls";
+        assert_eq!(to(307, new).as_deref(), Some("/repositories/7/pulls"));
+        assert_eq!(to(201, new), None);
+        assert_eq!(to(307, "https://evil.example/pulls"), None);
+        assert_eq!(to(307, "//evil.example/pulls"), None);
+        assert_eq!(to(308, "https://api.github.com.evil.example/pulls"), None);
+    }
 
     #[test]
     fn the_next_page_is_of_the_same_server() {
