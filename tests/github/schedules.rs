@@ -34,7 +34,7 @@ impl Dice {
     }
 
     fn fault(&mut self) -> Option<Fault> {
-        Some(match self.below(24) {
+        Some(match self.below(40) {
             0 | 1 => Fault::NotDone,
             2 | 3 => Fault::DoneAndLost,
             4 | 5 => Fault::Cut,
@@ -80,7 +80,7 @@ impl Schedule {
         act: impl AsyncFn(&dyn Forge) -> Result<T, ForgeError>,
     ) -> T {
         for _ in 0..MOST_TRIES {
-            let faults: Vec<Option<Fault>> = (0..4).map(|_| self.dice.fault()).collect();
+            let faults: Vec<Option<Fault>> = (0..6).map(|_| self.dice.fault()).collect();
             self.desk.github.state().faults = faults.into();
             // Now and then another process, which knows of the limits alone.
             if self.dice.below(4) == 0 {
