@@ -65,6 +65,7 @@ fn change(commit: &str, summary: &str) -> ChangeSet {
             ChangedFile { path: "src/lib.rs".into(), added: 20, removed: 4 },
             ChangedFile { path: "tests/longest.rs".into(), added: 51, removed: 0 },
         ],
+        formatting: false,
         summary: summary.into(),
         findings: vec![],
     }

@@ -145,7 +145,7 @@ fn sensitive<'a>(config: &Config, run: &RunState, change: &'a ChangeSet) -> Vec<
 }
 
 /// Lock files of dependencies, each with the manifests that change them.
-const LOCKS: [(&str, &[&str]); 12] = [
+pub(super) const LOCKS: [(&str, &[&str]); 12] = [
     ("Cargo.lock", &["Cargo.toml"]),
     ("Gemfile.lock", &["Gemfile"]),
     ("bun.lock", &["package.json"]),

@@ -4,7 +4,7 @@
 //! One file holds one rule: which notes can be acted on (`intake`), who wins between folder and `status` (`drift`),
 //! which note is left alone for a moment (`holds`),
 //! which machine works (`claims`), what a human's move means (`moves`), what may start (`eligibility`, `dependencies`, `queue`), how a run goes on
-//! (`pipeline`, `steps`, `feedback`, `rounds`, `approvals`, `specifying`, `splitting`, `shepherd`), what it owes its issue (`issues`),
+//! (`pipeline`, `steps`, `feedback`, `merging`, `rounds`, `approvals`, `specifying`, `splitting`, `shepherd`), what it owes its issue (`issues`),
 //! what a command in a comment means (`commands`) and what stops it (`brakes`). Knows no files,
 //! processes, clocks or randomness; time is a field of the snapshot.
 
@@ -23,6 +23,7 @@ mod instruction;
 mod intake;
 mod issues;
 mod look;
+mod merging;
 mod models;
 mod moves;
 mod next;

@@ -3,11 +3,12 @@
 //!
 //! Does not talk to a forge.
 
+use super::merging::ByItself;
 use super::next::{Next, plain};
-use super::{approvals, brakes, feedback, moves};
+use super::{approvals, brakes, feedback, merging, moves};
 use crate::domain::{
-    Effect, FeatureView, ForgeKind, Level, MergePolicy, PullRequestState, PullRequestView, RunEnd, RunState,
-    Snapshot, Status,
+    Checks, Effect, FeatureView, ForgeKind, PullRequestState, PullRequestView, RunEnd, RunState, Snapshot,
+    Status, queue_effect,
 };
 
 /// The note lies in `review` and its run is live.
@@ -54,10 +55,26 @@ pub(super) fn next(snapshot: &Snapshot, view: &FeatureView, run: &RunState) -> N
     if let Some(next) = taken_up.or_else(|| feedback::obstacle(run, seen)) {
         return next;
     }
-    let approved = run.review.as_ref().is_some_and(|review| review.approves());
-    let low_risk = run.triage.as_ref().is_some_and(|triage| triage.risk == Level::Low);
-    if snapshot.config.approvals.merge == MergePolicy::LowRisk && low_risk && approved {
-        return merge("the risk is low, the review approves, and the policy merges such changes");
+    if let Some(next) = queued(run, seen) {
+        return next;
+    }
+    let approved = run.review.as_ref().is_some_and(|review| review.approves() && !review.template);
+    if let Some(ByItself { why, needs_checks }) = merging::by_itself(snapshot, view, run).filter(|_| approved)
+    {
+        match seen.checks {
+            Checks::Pending => {
+                return Next::pause(
+                    "ci",
+                    format!("{why}, and the forge's checks have not ended"),
+                    "wait until they end",
+                );
+            }
+            Checks::None if needs_checks => {}
+            Checks::Passed | Checks::None => {
+                return merge(&format!("{why}, the review approves, and the policy merges such changes"));
+            }
+            Checks::Failed | Checks::Unknown => {}
+        }
     }
     if approvals::guards_merge(snapshot) {
         return merge("a human approved the merge");
@@ -126,7 +143,26 @@ fn merge(
     reason: &str,
 ) -> Next {
     approvals::merge(snapshot, view, run, seen)
+        .or_else(|| queued(run, seen))
         .unwrap_or_else(|| Next::act(Effect::Merge { run: run.id.clone() }, reason))
+}
+
+/// The forge was asked to merge this head as soon as it may; `None` where it was not.
+fn queued(run: &RunState, seen: &PullRequestView) -> Option<Next> {
+    let head = run.pr_head.as_ref().filter(|head| run.completed.contains(&queue_effect(head)))?;
+    Some(if seen.queued {
+        Next::pause(
+            "merge",
+            format!("the forge merges {} as soon as its rules let it", head.short()),
+            "wait, or give the reviews that its rules ask for",
+        )
+    } else {
+        Next::ask_on(
+            "merge",
+            format!("the forge took {} out of its queue and did not merge it", head.short()),
+            "see there why; merge it there, or move the note to `in_progress` with what is to be changed",
+        )
+    })
 }
 
 /// What follows from a merge that was begun or made; `None` where there was none.

@@ -196,6 +196,12 @@ pub struct ApprovalPolicy {
     pub max_diff_files: u64,
     #[serde(rename = "merge_policy")]
     pub merge: MergePolicy,
+    /// Classes of changes that merge by themselves once the review approves and the forge's checks pass. What touches a
+    /// sensitive path never does.
+    pub auto_merge: Vec<MergeClass>,
+    /// Most changed lines and files of the class `small`.
+    pub small_diff_lines: u64,
+    pub small_diff_files: u64,
     /// When the target branch is merged into a pull request's branch.
     pub update_branch: UpdateBranch,
     /// Nothing is pushed and no pull request is opened before a human approved the change.
@@ -244,6 +250,9 @@ impl Default for ApprovalPolicy {
             max_diff_lines: 1500,
             max_diff_files: 40,
             merge: MergePolicy::Human,
+            auto_merge: vec![],
+            small_diff_lines: 50,
+            small_diff_files: 5,
             update_branch: UpdateBranch::Conflicts,
             approve_pull_request: false,
             approve_merge: false,
@@ -258,6 +267,31 @@ pub enum MergePolicy {
     Human,
     /// Low-risk pull requests merge by themselves.
     LowRisk,
+}
+
+/// What a change is, where that decides who merges it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum MergeClass {
+    /// Texts for people alone.
+    Documentation,
+    /// Only blanks and line breaks, in languages where those mean nothing.
+    Formatting,
+    /// Manifests and lock files alone, for a request of the type `dependency`, with checks of the forge that pass.
+    Dependencies,
+    /// Low risk, few lines, few files.
+    Small,
+}
+
+impl std::fmt::Display for MergeClass {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Self::Documentation => "documentation alone",
+            Self::Formatting => "formatting alone",
+            Self::Dependencies => "dependencies alone",
+            Self::Small => "small and of low risk",
+        })
+    }
 }
 
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]

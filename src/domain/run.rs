@@ -451,6 +451,11 @@ impl RunState {
         !self.words.is_empty() || !self.feedback.is_empty()
     }
 
+    /// Whether the forge was ever asked to merge it as soon as its rules let it.
+    pub fn was_queued(&self) -> bool {
+        self.completed.iter().any(|effect| effect.starts_with("queue:"))
+    }
+
     /// Whether it drafts a specification and changes nothing else.
     pub fn only_specifies(&self) -> bool {
         self.from == Status::New
@@ -538,6 +543,11 @@ impl RunState {
 /// The effect key of a move: `move:planned:in_progress`.
 pub fn move_effect(from: Status, to: Status) -> String {
     format!("move:{from}:{to}")
+}
+
+/// Key of the effect that puts a head into the forge's queue of merges.
+pub fn queue_effect(head: &GitId) -> String {
+    format!("queue:{head}")
 }
 
 /// The statuses of a move's effect key.

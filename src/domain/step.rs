@@ -183,6 +183,9 @@ pub struct ChangeSet {
     pub files: Vec<ChangedFile>,
     /// The agent's own words.
     pub summary: String,
+    /// Whether it changes only blanks and line breaks, in files where those mean nothing.
+    #[serde(default)]
+    pub formatting: bool,
     /// What rules found in the diff: tests that lost assertions, were skipped or deleted, files refused.
     #[serde(default)]
     pub findings: Vec<Finding>,

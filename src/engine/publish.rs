@@ -10,7 +10,7 @@ use super::transition::NoteChange;
 use super::{EngineError, RunBook, redact};
 use crate::domain::{
     BranchName, Event, FeatureView, Feedback, ForgeKind, GitId, MergeMethod, NotePath, PullRequestDraft,
-    PullRequestRef, Repository, RunId, RunState, Standing, Status,
+    PullRequestRef, Repository, RunId, RunState, Standing, Status, queue_effect,
 };
 use crate::forge::{Answer, Forge, MergeOrder, Merging};
 use crate::report::render;
@@ -37,8 +37,12 @@ impl Engine {
         let state = self.state(run)?;
         let draft = self.draft(look, view, &state, &workspace, head.clone())?;
         let answers = answers(&state, &head);
+        let queued = state.pr.clone().filter(|_| state.was_queued());
         let (book, id, space) = (self.book.clone(), run.clone(), Workspace::clone(&workspace));
         self.begin_errand(run, Errand::Publish(head), |stop| async move {
+            if let Some(pr) = queued {
+                forge.unqueue(&pr).await?;
+            }
             push(&book, &id, &*forge, space, &draft).await?;
             if stop.is_cancelled() {
                 return Ok(());
@@ -125,7 +129,11 @@ impl Engine {
     async fn merged(&mut self, look: &Observation, run: &RunId) -> Result<(), EngineError> {
         self.abroad.forget(run);
         let state = self.state(run)?;
-        let Some(commit) = &state.merged else { return Ok(()) };
+        let Some(commit) = &state.merged else {
+            let what = "queued at the forge for its merge".to_owned();
+            self.book.append(run, Event::Completed { effect: "merge".into(), detail: what.clone() })?;
+            return self.project(look, run, NoteChange::default().unwaiting(), &what, "queued");
+        };
         let mut also = vec![];
         if let Some(pr) = &state.pr {
             self.forge_of(look, &state, pr)?.merged(pr, commit).await?;
@@ -354,6 +362,10 @@ impl Landing {
         }
         let commit = match merging {
             Merging::Done(commit) => commit.unwrap_or(head),
+            Merging::Queued => {
+                let detail = "the forge merges it as soon as its rules let it".to_owned();
+                return book.append(&run, Event::Completed { effect: queue_effect(&head), detail });
+            }
             Merging::ByCaller => {
                 let credential = match &forge {
                     Some((forge, _)) => forge.credential().await?,

@@ -8,7 +8,9 @@ use super::failure::Failure;
 use super::flight::Ended;
 use super::observe::Observation;
 use super::{EngineError, redact};
-use crate::domain::{FeatureView, ForgeKind, PullRequestRef, PullRequestView, RunId, RunState};
+use crate::domain::{
+    FeatureView, ForgeKind, PullRequestRef, PullRequestState, PullRequestView, RunId, RunState,
+};
 use crate::forge::{Forge, LocalForge};
 use crate::workspace::Workspace;
 
@@ -74,6 +76,7 @@ impl Engine {
         let (id, merged, head) = (run.clone(), state.merged.clone(), state.pr_head.clone());
         let (target, known) =
             (state.target_branch.clone(), before.as_ref().is_some_and(|seen| seen.reachable));
+        let asks_queue = state.was_queued();
         let sight = async move {
             let asked_forge = before.is_none();
             let mut seen = match before {
@@ -81,6 +84,9 @@ impl Engine {
                 None => forge.look(&pr).await?,
             };
             seen.reachable |= known;
+            if asked_forge && asks_queue && seen.state == PullRequestState::Open {
+                seen.queued |= forge.is_queued(&pr).await?;
+            }
             let head = merged.or_else(|| seen.merged_as.clone()).or(head);
             if let Some(head) = head.filter(|_| ask_target) {
                 let workspace = Workspace::clone(&workspace).with_credential(forge.credential().await?);

@@ -35,6 +35,14 @@ pub trait Forge: Send + Sync {
     async fn answer(&self, _: &PullRequestRef, _: &Answer) -> Result<(), ForgeError> {
         Ok(())
     }
+    /// Whether the forge merges it by itself as soon as its rules let it.
+    async fn is_queued(&self, _: &PullRequestRef) -> Result<bool, ForgeError> {
+        Ok(false)
+    }
+    /// Takes back such a merge: another head is about to come.
+    async fn unqueue(&self, _: &PullRequestRef) -> Result<(), ForgeError> {
+        Ok(())
+    }
     /// How long a look holds before another is worth its cost.
     fn look_holds(&self) -> Duration {
         Duration::ZERO
@@ -67,6 +75,8 @@ pub struct MergeOrder {
 pub enum Merging {
     /// The forge records merges and leaves the merging to its caller.
     ByCaller,
+    /// The forge merges it by itself as soon as its rules let it.
+    Queued,
     /// Merged, now or before; as this commit of the target branch, where the forge names it.
     Done(Option<GitId>),
 }

@@ -3,6 +3,7 @@
 use git2::{Oid, Tree};
 
 use super::beneath::Folder;
+use super::formatting::is_formatting;
 use super::hidden_text::hidden_text;
 use super::index_file::IndexFile;
 use super::integrity::test_integrity;
@@ -52,6 +53,7 @@ impl Workspace {
         findings.extend(hidden_text(&diff)?);
         Ok(ChangeSet {
             files: self.changed_between(base, &commit)?,
+            formatting: is_formatting(&repository, &diff),
             tree: GitId(staged.tree.to_string()),
             base: base.clone(),
             commit,

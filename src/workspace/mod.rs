@@ -13,6 +13,7 @@ mod diff;
 mod error;
 mod facts;
 mod forbidden;
+mod formatting;
 mod git_program;
 mod hidden_text;
 mod hook;

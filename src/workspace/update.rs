@@ -70,6 +70,7 @@ impl Workspace {
             base,
             commit,
             summary: format!("`{target}` was merged in"),
+            formatting: false,
             findings: vec![],
         };
         Ok(Some(Updated { change, conflicts }))

@@ -321,6 +321,7 @@ pub(crate) fn change(tree: &str, paths: &[&str], findings: Vec<Finding>) -> Step
             base: GitId("base".into()),
             files: paths.iter().map(file).collect(),
             summary: String::new(),
+            formatting: false,
             findings,
         },
     }

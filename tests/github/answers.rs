@@ -53,9 +53,9 @@ pub fn to(state: &mut State, call: &Call) -> Reply {
         ("PATCH", ["pulls", number]) => {
             with_pull(state, number, |state, at| change_pull(state, at, &call.body))
         }
-        ("PUT", ["pulls", number, "merge"]) => {
-            with_pull(state, number, |state, at| merge(state, at, &call.body))
-        }
+        ("PUT", ["pulls", number, "merge"]) => with_pull(state, number, |state, at| {
+            state.rules.refusal().unwrap_or_else(|| merge(state, at, &call.body))
+        }),
         ("POST", ["pulls", number, "requested_reviewers"]) => {
             with_pull(state, number, |state, at| ask_reviewers(state, at, &call.body))
         }
@@ -290,6 +290,7 @@ pub fn pull_json(state: &State, pull: &Pull, component: &str) -> Value {
     });
     if component == "pull-request" {
         fields["merged"] = json!(pull.merged.is_some());
+        fields["auto_merge"] = state.rules.auto_merge();
         if let (Some(base), Some(head), false) = (state.head(&pull.base), state.head(&pull.head), closed) {
             let merges = state.git(&["merge-tree", "--write-tree", &base, &head]).is_some();
             fields["mergeable"] = json!(merges);

@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 use super::answers::{Reply, page, user};
 use super::contract::sample;
 use super::fake::{Call, State};
+use super::rules;
 
 /// A review thread: the comment that began it, and whether it is settled.
 #[derive(Debug, Clone)]
@@ -26,6 +27,8 @@ pub struct Ci {
     /// By job; a job has the number of its check run.
     pub logs: BTreeMap<u64, String>,
     pub threads: Vec<Thread>,
+    /// How one check of every head ended; `queued` where it has not.
+    pub always: Option<String>,
 }
 
 impl Ci {
@@ -52,7 +55,11 @@ pub fn answer(state: &mut State, call: &Call) -> Option<Reply> {
     let parts = call.parts();
     Some(match (call.method.as_str(), parts.as_slice()) {
         ("GET", ["commits", head, "check-runs"]) => {
-            let runs = state.ci.runs.get(*head).cloned().unwrap_or_default();
+            let mut runs = state.ci.runs.get(*head).cloned().unwrap_or_default();
+            runs.extend(state.ci.always.as_deref().map(|how| match how {
+                "queued" => json!({"id": 1, "name": "unit", "status": "queued", "conclusion": null}),
+                how => json!({"id": 1, "name": "unit", "status": "completed", "conclusion": how}),
+            }));
             let runs: Vec<Value> = runs.into_iter().map(|run| sample("check-run", run)).collect();
             let total = runs.len();
             let mut reply = page(state, call, runs);
@@ -111,5 +118,5 @@ pub fn graphql(state: &mut State, query: &str, variables: &Value) -> Option<Valu
         state.ci.threads.iter_mut().find(|thread| thread.first == wanted)?.resolved = true;
         return Some(json!({"data": {"resolveReviewThread": {"thread": {"isResolved": true}}}}));
     }
-    None
+    rules::graphql(state, query, variables)
 }

@@ -85,7 +85,12 @@ pub fn wrong_response(method: &str, path: &str, status: u16, body: &Value) -> Ve
 }
 
 /// Fields of GitHub's public GraphQL schema, each with the arguments that it takes here.
-const FIELDS: [(&str, &str); 3] = [
+const FIELDS: [(&str, &str); 8] = [
+    ("disablePullRequestAutoMerge", "pullRequestId"),
+    ("dequeuePullRequest", "id"),
+    ("enablePullRequestAutoMerge", "expectedHeadOid"),
+    ("enqueuePullRequest", "expectedHeadOid"),
+    ("isInMergeQueue", "id"),
     ("markPullRequestReadyForReview", "pullRequestId"),
     ("resolveReviewThread", "threadId"),
     ("reviewThreads", "first"),

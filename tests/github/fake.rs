@@ -14,6 +14,7 @@ use serde_json::{Value, json};
 use super::answers::{self, Reply};
 use super::ci::Ci;
 use super::issues::Issue;
+use super::rules::Rules;
 use super::{contract, git_http};
 
 /// What the server asks for as a token.
@@ -42,6 +43,13 @@ pub enum Fault {
     Unauthorised,
     /// 307 to the same path below `/moved`.
     Redirect,
+}
+
+impl Fault {
+    /// Whether it says when to come again.
+    pub fn is_limit(self) -> bool {
+        matches!(self, Self::RetryAfter(_) | Self::UsedUp(_) | Self::Secondary)
+    }
 }
 
 /// One request as it came in.
@@ -86,6 +94,8 @@ pub struct State {
     pub line_comments: Vec<Value>,
     /// Checks, logs and threads.
     pub ci: Ci,
+    /// What the target branch wants before a merge.
+    pub rules: Rules,
     pub reviewers_who_may: BTreeSet<String>,
     pub faults: VecDeque<Option<Fault>>,
     /// New pull requests are not listed for so many lists.
@@ -131,6 +141,7 @@ impl FakeGithub {
             reviews: vec![],
             line_comments: vec![],
             ci: Ci::default(),
+            rules: Rules::default(),
             reviewers_who_may: ["ann".to_owned()].into(),
             faults: VecDeque::new(),
             hide_new: 0,
@@ -395,6 +406,11 @@ impl State {
     /// The commit that a branch is at.
     pub fn head(&self, branch: &str) -> Option<String> {
         self.git(&["rev-parse", "--verify", "--quiet", &format!("refs/heads/{branch}")])
+    }
+
+    /// The head of the first pull request.
+    pub fn ci_head(&self) -> String {
+        self.pulls.first().and_then(|pull| self.head(&pull.head)).unwrap_or_default()
     }
 
     /// What git says; `None` when it fails.

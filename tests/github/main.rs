@@ -18,7 +18,9 @@ mod issues;
 mod kill;
 #[path = "../common/killer.rs"]
 mod killer;
+mod merging;
 mod pull_requests;
+mod rules;
 mod schedules;
 mod slow;
 mod story;

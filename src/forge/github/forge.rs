@@ -16,7 +16,7 @@ use super::reviews::approval;
 use super::words::{outgoing, outgoing_line};
 use crate::domain::{
     Feedback, ForgeApproval, ForgeKind, ForgeSettings, GitId, MergeMethod, PullRequestDraft, PullRequestRef,
-    PullRequestState, PullRequestView,
+    PullRequestState, PullRequestView, Standing,
 };
 use crate::forge::{Answer as Reply, Forge, ForgeError, MergeOrder, Merging};
 use crate::workspace::GitCredential;
@@ -84,6 +84,12 @@ impl Forge for GithubForge {
         let answer = self.client.send(&self.address, Method::PUT, &path, merging(order)).await?;
         match answer.status {
             200 => Ok(Merging::Done(answer.body["sha"].as_str().map(|sha| GitId(sha.to_owned())))),
+            // Its rules want something first: a queue, checks, reviews. What it says of a merge that it cannot make by
+            // itself either is the refusal.
+            405 if pr.standing() != Standing::Conflicting => match self.enqueue(&pr, order).await {
+                Err(ForgeError::Refused { .. }) => Err(refused(&path, &answer)),
+                other => other.map(|()| Merging::Queued),
+            },
             _ => Err(refused(&path, &answer)),
         }
     }
@@ -126,6 +132,16 @@ impl Forge for GithubForge {
         let not_found = || ForgeError::NotFound { key: pull_request.key.clone() };
         let number = number_of(&pull_request.key).ok_or_else(not_found)?;
         self.answer_at(number, answer).await
+    }
+
+    async fn is_queued(&self, pull_request: &PullRequestRef) -> Result<bool, ForgeError> {
+        let pr = self.read(pull_request).await?;
+        Ok(pr.state() == PullRequestState::Open && self.queue_of(&pr).await?.merges_by_itself())
+    }
+
+    async fn unqueue(&self, pull_request: &PullRequestRef) -> Result<(), ForgeError> {
+        let pr = self.read(pull_request).await?;
+        if pr.state() == PullRequestState::Open { self.dequeue(&pr).await } else { Ok(()) }
     }
 
     fn look_holds(&self) -> Duration {

@@ -12,6 +12,7 @@ mod forge;
 mod issues;
 mod limits;
 mod pull_request;
+mod queue;
 mod remarks;
 mod reviews;
 mod standing;

@@ -251,6 +251,7 @@ fn done(effect: &str, detail: &str) -> Option<String> {
         ["move", from, to] => Some(format!("note moved: {from} → {to}")),
         ["push", head] => Some(format!("branch at {}: {detail}", head.get(..10).unwrap_or(head))),
         ["pull-request" | "merge"] => None,
+        ["queue", _] => Some(detail.to_owned()),
         ["answer", _] => Some("feedback answered where it was given".to_owned()),
         _ => Some(format!("done: {effect}")),
     }
