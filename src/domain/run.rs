@@ -315,7 +315,7 @@ impl RunState {
                 }
                 self.pr = Some(pr.clone());
                 self.pr_head = Some(head.clone());
-                self.offered = false;
+                self.offered = self.status == Status::Review;
                 self.updated = false;
             }
             Event::Merged { commit } => self.merged = Some(commit.clone()),
