@@ -7,9 +7,10 @@ use std::sync::LazyLock;
 
 use globset::{GlobBuilder, GlobSet, GlobSetBuilder};
 
-use super::approvals::{LOCKS, sensitive_globs};
+use super::approvals::LOCKS;
 use crate::domain::{
     ApprovalPolicy, ChangeSet, FeatureType, FeatureView, Level, MergeClass, MergePolicy, RunState, Snapshot,
+    sensitive_globs,
 };
 
 /// Access, money, migrations, infrastructure, CI, secrets, and what instructs agents.
@@ -141,7 +142,7 @@ fn is_of(
 }
 
 fn is_forbidden(snapshot: &Snapshot, run: &RunState, change: &ChangeSet) -> bool {
-    let sensitive = sensitive_globs(&snapshot.config, Some(&run.repo));
+    let sensitive = sensitive_globs(&snapshot.config.sensitive_paths(Some(&run.repo)));
     change.files.iter().any(|file| FORBIDDEN.is_match(&file.path) || sensitive.is_match(&file.path))
 }
 
