@@ -95,7 +95,7 @@ fn reply(state: &mut State, first: u64, body: &Value) -> Reply {
     let id = 1_000 + state.line_comments.len() as u64;
     let page = format!("https://github.com/acme/app/pull/1#discussion_r{id}");
     let said = json!({"id": id, "in_reply_to_id": first, "user": user("ado-bot"), "body": body["body"],
-        "path": "greeting.txt", "original_line": 1, "html_url": page});
+        "author_association": "COLLABORATOR", "path": "greeting.txt", "original_line": 1, "html_url": page});
     state.line_comments.push(said.clone());
     Reply::new(201, sample("pull-request-review-comment", said))
 }

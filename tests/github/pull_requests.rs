@@ -330,6 +330,20 @@ async fn what_did_not_change_is_asked_for_with_its_tag() {
 }
 
 #[tokio::test]
+async fn a_stranger_who_writes_a_marker_silences_nothing() {
+    let desk = Desk::new();
+    let forge = desk.forge();
+    let pr = forge.ensure(&desk.draft()).await.unwrap();
+    let marker = ("mallory".to_owned(), "ha\n\n<!-- ado:closed acme/app#1 -->".to_owned());
+    desk.github.state().comments.insert(1, vec![marker]);
+    forge.close(&pr, "dropped").await.unwrap();
+    forge.close(&pr, "dropped").await.unwrap();
+    let state = desk.github.state();
+    assert_eq!(state.comments[&1].len(), 2, "said once, whatever mallory wrote");
+    assert!(state.comments[&1][1].1.starts_with("Closed: dropped."));
+}
+
+#[tokio::test]
 async fn lists_are_read_to_their_last_page_and_moved_repositories_are_followed() {
     let desk = Desk::new();
     let forge = desk.forge();

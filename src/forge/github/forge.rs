@@ -10,6 +10,7 @@ use serde_json::{Value, json};
 
 use super::address::{Address, number_of};
 use super::client::{Answer, Client, refused};
+use super::own::is_own;
 use super::pull_request::{PullRequest, missing, of_branch, opening, update};
 use super::remarks::remarks;
 use super::reviews::approval;
@@ -273,7 +274,7 @@ impl GithubForge {
     pub(super) async fn say_once(&self, number: u64, marker: &str, text: &str) -> Result<(), ForgeError> {
         let path = self.issue(number, "/comments");
         let there = self.client.list(&self.address, &format!("{path}?{PAGE}"), None).await?;
-        if there.iter().any(|each| each["body"].as_str().is_some_and(|body| body.contains(marker))) {
+        if there.iter().any(|each| is_own(each, marker)) {
             return Ok(());
         }
         let body = json!({"body": format!("{}\n\n{marker}", outgoing(text))});

@@ -6,14 +6,12 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::forge::{PAGE, done};
+use super::own::{OWN, is_own};
 use super::pull_request::{Label, User};
 use super::words::outgoing;
 use super::{GithubForge, client::refused};
 use crate::domain::{AuthorTrust, Comment, Issue, IssueReport, IssueState, STATE_LABEL};
 use crate::forge::{ForgeError, Issues, Reply, ReplyKind};
-
-/// What every comment of ado-vault holds.
-const OWN: &str = "<!-- ado:";
 
 /// What GitHub says of an issue.
 #[derive(Deserialize)]
@@ -70,7 +68,7 @@ impl Issues for GithubForge {
         let text = format!("{}\n\n{marker}", outgoing(comment));
         let path = self.issue_path(number, "/comments");
         let there = self.client.list(&self.address, &format!("{path}?{PAGE}"), None).await?;
-        let own = there.iter().find(|each| may_be_own(each) && is_marked(each, &marker));
+        let own = there.iter().find(|each| is_own(each, &marker));
         if own.is_some_and(|own| own["body"].as_str() == Some(text.as_str())) {
             return Ok(());
         }
@@ -205,16 +203,6 @@ impl GithubForge {
         let answer = self.client.send(&self.address, Method::PATCH, &path, body).await?;
         done(&path, answer).map(|_| ())
     }
-}
-
-/// Whether a comment can be ado-vault's: anybody can write its marker.
-fn may_be_own(comment: &Value) -> bool {
-    let writes = matches!(comment["author_association"].as_str(), Some("OWNER" | "MEMBER" | "COLLABORATOR"));
-    writes || comment["user"]["type"] == "Bot"
-}
-
-fn is_marked(comment: &Value, marker: &str) -> bool {
-    comment["body"].as_str().is_some_and(|body| body.trim_end().ends_with(marker))
 }
 
 fn comment(body: &Value) -> Option<Comment> {

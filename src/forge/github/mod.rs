@@ -11,6 +11,7 @@ mod credential;
 mod forge;
 mod issues;
 mod limits;
+mod own;
 mod pull_request;
 mod queue;
 mod remarks;

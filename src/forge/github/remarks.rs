@@ -8,6 +8,7 @@ use regex::Regex;
 use serde::Deserialize;
 use serde_json::Value;
 
+use super::own::OWN;
 use super::pull_request::User;
 use crate::domain::Feedback;
 use crate::note::plain;
@@ -18,8 +19,6 @@ const MOST_WORDS: usize = 4_000;
 /// Where a remark is answered: in the thread that this comment began, or on the page.
 pub(super) const THREAD: &str = "thread:";
 pub(super) const PAGE: &str = "page";
-/// Stands in every comment that ado-vault writes.
-const OWN: &str = "<!-- ado:";
 
 static HIDDEN: LazyLock<Regex> =
     LazyLock::new(|| Regex::new(r"(?s)<!--.*?(?:-->|\z)").expect("the pattern is a literal"));

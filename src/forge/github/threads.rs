@@ -4,6 +4,7 @@ use http::Method;
 use serde_json::{Value, json};
 
 use super::forge::{GithubForge, PAGE, done};
+use super::own::is_own;
 use super::remarks::THREAD;
 use super::words::outgoing;
 use crate::forge::{Answer, ForgeError};
@@ -26,7 +27,7 @@ impl GithubForge {
         };
         let comments = self.pull(number, "/comments");
         let there = self.client.list(&self.address, &format!("{comments}?{PAGE}"), None).await?;
-        if !there.iter().any(|each| each["body"].as_str().is_some_and(|body| body.contains(&marker))) {
+        if !there.iter().any(|each| is_own(each, &marker)) {
             let path = self.pull(number, &format!("/comments/{first}/replies"));
             let body = json!({"body": format!("{}\n\n{marker}", outgoing(&answer.text))});
             let reply = self.client.send(&self.address, Method::POST, &path, body).await?;
