@@ -78,16 +78,15 @@ const NEVER: [&str; 62] = [
     "**/.cursor/**",
     "**/SKILL.md",
 ];
-/// What is read by people alone.
-const DOCUMENTS: [&str; 8] = [
+/// What is read by people alone. MDX runs, and text files may be manifests.
+const DOCUMENTS: [&str; 7] = [
     "**/*.md",
-    "**/*.mdx",
     "**/*.markdown",
     "**/*.rst",
     "**/*.adoc",
-    "docs/**/*.txt",
     "**/docs/**/*.{png,jpg,jpeg,gif,webp}",
-    "{LICENSE,LICENCE,NOTICE,AUTHORS}*",
+    "{LICENSE,LICENSE-MIT,LICENSE-APACHE,LICENCE,COPYING,NOTICE,AUTHORS}",
+    "{LICENSE,LICENSE-MIT,LICENSE-APACHE,LICENCE,COPYING,NOTICE,AUTHORS}.txt",
 ];
 /// Manifests of dependencies besides those that belong to a lock file.
 const MANIFESTS: [&str; 3] = ["requirements.txt", "pom.xml", "libs.versions.toml"];
@@ -187,10 +186,13 @@ mod tests {
     fn documentation_is_what_people_alone_read() {
         for (paths, expected) in [
             (&["README.md", "docs/guide/start.rst"][..], true),
-            (&["docs/notes.txt", "docs/img/a.png", "LICENSE-MIT"], true),
+            (&["docs/img/a.png", "LICENSE", "LICENSE-MIT", "NOTICE.txt"], true),
             (&["docs/conf.py"], false),
             (&["README.md", "src/lib.rs"], false),
-            (&["requirements.txt"], false),
+            (&["docs/requirements.txt"], false),
+            (&["docs/start.mdx"], false),
+            (&["license.py"], false),
+            (&["license/check.rs"], false),
             (&["CMakeLists.txt"], false),
         ] {
             assert_eq!(is(MergeClass::Documentation, paths, FeatureType::Docs), expected, "{paths:?}");

@@ -1,6 +1,6 @@
 //! Differences between two commits, for people and models. It does not judge them.
 
-use git2::{Diff, DiffFindOptions, DiffOptions, Patch, Repository};
+use git2::{Delta, Diff, DiffFindOptions, DiffOptions, Patch, Repository};
 
 use super::{Workspace, WorkspaceError};
 use crate::domain::{ChangedFile, GitId, is_hidden};
@@ -37,7 +37,8 @@ impl Workspace {
         Ok(text)
     }
 
-    /// The files that differ, with lines added and removed; none for binary files.
+    /// The files that differ, with lines added and removed; none for binary files. One that was renamed stands there under
+    /// both names, for the old one is gone.
     pub(super) fn changed_between(
         &self,
         base: &GitId,
@@ -45,14 +46,21 @@ impl Workspace {
     ) -> Result<Vec<ChangedFile>, WorkspaceError> {
         let repository = self.git()?;
         let diff = self.differences(&repository, base, head)?;
-        (0..diff.deltas().len())
-            .map(|at| {
-                let (_, added, removed) = Patch::from_diff(&diff, at)
-                    .and_then(|patch| patch.map_or(Ok((0, 0, 0)), |patch| patch.line_stats()))
-                    .map_err(|source| WorkspaceError::git("read a difference", source))?;
-                Ok(ChangedFile { path: path_of(&diff, at), added: added as u64, removed: removed as u64 })
-            })
-            .collect()
+        let mut files = vec![];
+        for at in 0..diff.deltas().len() {
+            let (_, added, removed) = Patch::from_diff(&diff, at)
+                .and_then(|patch| patch.map_or(Ok((0, 0, 0)), |patch| patch.line_stats()))
+                .map_err(|source| WorkspaceError::git("read a difference", source))?;
+            if let Some(path) = renamed_from(&diff, at) {
+                files.push(ChangedFile { path, added: 0, removed: 0 });
+            }
+            files.push(ChangedFile {
+                path: path_of(&diff, at),
+                added: added as u64,
+                removed: removed as u64,
+            });
+        }
+        Ok(files)
     }
 
     /// The differences between two commits, renames found.
@@ -72,6 +80,11 @@ impl Workspace {
         };
         compare().map_err(|source| WorkspaceError::git("compare two commits", source))
     }
+}
+
+fn renamed_from(diff: &Diff<'_>, at: usize) -> Option<String> {
+    let delta = diff.get_delta(at).filter(|delta| delta.status() == Delta::Renamed)?;
+    Some(escaped(&String::from_utf8_lossy(delta.old_file().path_bytes()?)))
 }
 
 fn path_of(diff: &Diff<'_>, at: usize) -> String {

@@ -4,11 +4,10 @@ use git2::{Delta, Diff, DiffFile, Repository};
 
 /// Larger files are not looked into.
 const MOST_BYTES: usize = 1024 * 1024;
-/// Files whose meaning no blank changes outside of quotes.
-const FREE: [&str; 19] = [
-    "c", "cc", "cpp", "cs", "css", "go", "h", "hpp", "java", "js", "json", "jsx", "kt", "php", "rs", "scss",
-    "swift", "ts", "tsx",
-];
+/// Files whose meaning neither blanks nor line breaks change, outside of quotes and comments.
+const FREE: [&str; 11] = ["c", "cc", "cpp", "cs", "css", "h", "hpp", "java", "json", "rs", "scss"];
+/// Files in which a line break may end a statement.
+const BY_LINE: [&str; 7] = ["go", "js", "jsx", "kt", "swift", "ts", "tsx"];
 
 /// Whether every file was changed, none added, removed or renamed, and each says what it said before.
 pub(super) fn is_formatting(repository: &Repository, diff: &Diff<'_>) -> bool {
@@ -22,21 +21,41 @@ pub(super) fn is_formatting(repository: &Repository, diff: &Diff<'_>) -> bool {
         let extension = new.path().and_then(|path| path.extension()).and_then(|end| end.to_str());
         delta.status() == Delta::Modified
             && old.mode() == new.mode()
-            && extension.is_some_and(|end| FREE.contains(&end))
-            && text(old).zip(text(new)).is_some_and(|(old, new)| says_the_same(&old, &new))
+            && extension
+                .zip(text(old).zip(text(new)))
+                .is_some_and(|(end, (old, new))| says_the_same(end, &old, &new))
     };
     diff.deltas().len() > 0 && diff.deltas().all(is_same)
 }
 
-/// The same words in the same order, and every line that holds a quote or a comment as it was but for its indentation:
-/// blanks within quotes mean something, and a line break ends a comment.
-fn says_the_same(old: &str, new: &str) -> bool {
-    let is_delicate =
-        |line: &&str| ["\"", "'", "`", "//", "/*", "*/", "#", "\\"].iter().any(|mark| line.contains(mark));
-    let delicate = |text: &'_ str| -> Vec<String> {
-        text.lines().map(str::trim).filter(is_delicate).map(str::to_owned).collect()
-    };
-    old.split_whitespace().eq(new.split_whitespace()) && delicate(old) == delicate(new)
+/// In files that are free of line breaks: the same words in the same order, and every line that holds a quote or a comment
+/// as it was but for its indentation, for blanks within quotes mean something and a line break ends a comment. In others:
+/// the same lines but for indentation and blank lines. Text in quotes that goes over lines is not looked into.
+fn says_the_same(extension: &str, old: &str, new: &str) -> bool {
+    if has_long_text(old) || has_long_text(new) {
+        return false;
+    }
+    if BY_LINE.contains(&extension) {
+        return lines(old).eq(lines(new));
+    }
+    let delicate = |text| lines(text).filter(|line| is_delicate(line));
+    FREE.contains(&extension)
+        && old.split_whitespace().eq(new.split_whitespace())
+        && delicate(old).eq(delicate(new))
+}
+
+fn lines(text: &str) -> impl Iterator<Item = &str> {
+    text.lines().map(str::trim).filter(|line| !line.is_empty())
+}
+
+fn is_delicate(line: &str) -> bool {
+    ["\"", "'", "`", "//", "/*", "*/", "#", "\\"].iter().any(|mark| line.contains(mark))
+}
+
+/// Whether a quotation may begin on one line and end on another.
+fn has_long_text(text: &str) -> bool {
+    text.contains("\"\"\"")
+        || text.lines().any(|line| ['"', '`'].iter().any(|quote| line.matches(*quote).count() % 2 == 1))
 }
 
 #[cfg(test)]
@@ -54,8 +73,25 @@ mod tests {
             ("let a = \"x\";\n", "    let a = \"x\";\n", true),
             ("a(); // b\nc();\n", "a(); // b c();\n", false),
             ("#define A \\\n 1\n", "#define A \\ 1\n", false),
+            ("let a = \"x\n  y  z\";\n", "let a = \"x\n  y z\";\n", false),
+            ("let a = r#\"\n  y  z\n\"#;\n", "let a = r#\"\n y z\n\"#;\n", false),
         ] {
-            assert_eq!(says_the_same(old, new), expected, "{old:?} {new:?}");
+            assert_eq!(says_the_same("rs", old, new), expected, "{old:?} {new:?}");
+        }
+    }
+
+    #[test]
+    fn where_a_line_break_ends_a_statement_only_indentation_and_blank_lines_are_formatting() {
+        for (extension, old, new, expected) in [
+            ("ts", "a()\n\n\n  b()\n", "  a()\nb()\n", true),
+            ("js", "return x\n", "return\nx\n", false),
+            ("go", "a := b\n+c\n", "a := b +c\n", false),
+            ("ts", "a = `x\n  y`\n", "a = `x\ny`\n", false),
+            ("kt", "a = \"\"\"x\n  y\"\"\"\n", "a = \"\"\"x\ny\"\"\"\n", false),
+            ("php", "a();\n", "  a();\n", false),
+            ("py", "if a:\n  b()\nc()\n", "if a:\n  b()\n  c()\n", false),
+        ] {
+            assert_eq!(says_the_same(extension, old, new), expected, "{extension} {old:?} {new:?}");
         }
     }
 }

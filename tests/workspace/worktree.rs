@@ -279,6 +279,19 @@ fn tests_that_lose_assertions_are_findings_of_the_commit() {
 }
 
 #[test]
+fn a_file_that_was_renamed_is_changed_under_both_names() {
+    let repo = Repo::new();
+    repo.write("src/auth/token.rs", "fn token() {}\nfn other() {}\n");
+    repo.commit_all("second");
+    let workspace = repo.open();
+    let (worktree, base) = repo.worktree(&workspace, 1);
+    fs::create_dir_all(worktree.path.join("docs")).unwrap();
+    fs::rename(worktree.path.join("src/auth/token.rs"), worktree.path.join("docs/token.md")).unwrap();
+    let change = workspace.commit(&worktree, &base, "m", "").unwrap();
+    assert_eq!(files(&change), ["src/auth/token.rs", "docs/token.md"]);
+}
+
+#[test]
 fn facts_are_bounded_and_follow_no_links() {
     let repo = Repo::new();
     repo.write("Cargo.toml", "[package]\nname = \"app\"\n");
