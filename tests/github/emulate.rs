@@ -99,6 +99,22 @@ impl Front {
         }
     }
 
+    /// The emulator keeps the head with which a pull request was opened; GitHub shows that of its branch.
+    fn show_heads(&self, said: &mut Value) {
+        match said {
+            Value::Array(all) => all.iter_mut().for_each(|each| self.show_heads(each)),
+            Value::Object(fields) => {
+                let Some(Value::Object(head)) = fields.get_mut("head") else { return };
+                let commit =
+                    head["ref"].as_str().and_then(|branch| self.told.lock().unwrap().get(branch).cloned());
+                if let Some(commit) = commit {
+                    head.insert("sha".to_owned(), json!(commit));
+                }
+            }
+            _ => {}
+        }
+    }
+
     /// What the emulator merged is merged in git.
     fn merged(&self, body: &str) {
         let said: Value = serde_json::from_str(body).unwrap();
@@ -150,6 +166,10 @@ impl Front {
         }
         let names = self.names.lock().unwrap().clone();
         names.iter().for_each(|(name, commit)| text = text.replace(name.as_str(), commit));
+        if let Ok(mut said) = serde_json::from_str(&text) {
+            self.show_heads(&mut said);
+            text = said.to_string();
+        }
         let mut response = Response::builder().status(status);
         for name in ["content-type", "etag", "link", "date", "x-ratelimit-remaining", "x-ratelimit-reset"] {
             if let Some(value) = headers.get(name).and_then(|value| value.to_str().ok()) {
