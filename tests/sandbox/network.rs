@@ -31,7 +31,10 @@ async fn ask(hosts: &[&str], said: &str) -> Option<SandboxOutput> {
     let (_keep, worktree) = folder();
     let hosts = hosts.iter().map(|host| host.parse().unwrap()).collect();
     let policy = SandboxPolicy { hosts, ..policy(&worktree) };
-    let script = format!("exec 3<>/dev/tcp/127.0.0.1/${{http_proxy##*:}} && printf '{said}' >&3 && cat <&3");
+    // `cat` writes all at once; the shell writes line by line, and may find the connection closed after the first request.
+    let script = format!(
+        "printf '{said}' >said && exec 3<>/dev/tcp/127.0.0.1/${{http_proxy##*:}} && cat said >&3 && cat <&3"
+    );
     let command =
         SandboxCommand { argv: ["bash", "-c", &script].map(String::from).to_vec(), ..sh(&worktree, "") };
     Some(run(&sandbox, &command, &policy).await)
