@@ -27,6 +27,7 @@ mod plan;
 mod pull_request;
 mod routing;
 mod run;
+mod run_fold;
 mod sandboxing;
 mod secret;
 mod secret_waiver;

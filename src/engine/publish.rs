@@ -10,7 +10,7 @@ use super::transition::NoteChange;
 use super::{EngineError, RunBook, redact};
 use crate::domain::{
     BranchName, Event, FeatureView, Feedback, ForgeKind, GitId, MergeMethod, NotePath, PullRequestDraft,
-    PullRequestRef, Repository, RunId, RunState, Standing, Status, queue_effect,
+    PullRequestRef, Repository, RunId, RunState, Standing, Status, answer_effect, queue_effect,
 };
 use crate::forge::{Answer, Forge, MergeOrder, Merging};
 use crate::report::render;
@@ -329,7 +329,7 @@ async fn answer(
     pr: &PullRequestRef,
     answer: &Answer,
 ) -> Result<(), EngineError> {
-    let effect = format!("answer:{}", answer.id);
+    let effect = answer_effect(&answer.id);
     book.append(run, Event::Intended { effect: effect.clone(), detail: answer.place.clone() })?;
     forge.answer(pr, answer).await?;
     book.append(run, Event::Completed { effect, detail: answer.place.clone() })
