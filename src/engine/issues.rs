@@ -182,10 +182,10 @@ impl Engine {
 
     /// The repository's issues that have notes, with what they are to be told and were not.
     fn known(&self, look: &Observation, repository: &Repository) -> Vec<Known> {
+        let slug = repository.forge_settings.slug.as_deref().unwrap_or_default().to_lowercase();
+        let ends = format!("/{slug}");
         let of_repository = |url: &str| {
-            let slug = repository.forge_settings.slug.as_deref().unwrap_or_default().to_lowercase();
-            url.rsplit_once("/issues/")
-                .is_some_and(|(before, _)| before.to_lowercase().ends_with(&format!("/{slug}")))
+            url.rsplit_once("/issues/").is_some_and(|(before, _)| before.to_lowercase().ends_with(&ends))
         };
         let takes_in = repository.forge_settings.issue_label.is_some();
         let mut reports = 0;

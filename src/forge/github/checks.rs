@@ -180,8 +180,8 @@ impl GithubForge {
         }
         if let Some(job) = failing.job {
             let path = self.address.path(&format!("/actions/jobs/{job}/logs"));
-            match self.client.text(&self.address, &path).await {
-                Ok(log) => parts.push(tail(&log)),
+            match self.client.text(&self.address, &path, tail).await {
+                Ok(log) => parts.push(log),
                 Err(error @ ForgeError::Limited { .. }) => return Err(error),
                 Err(error) => tracing::info!(%error, "the log of a failing check cannot be read"),
             }

@@ -154,14 +154,21 @@ impl Client {
         Ok(found)
     }
 
-    /// Reads a text that does not change once it is there, such as the log of a job that ended.
-    pub async fn text(&self, at: &Address, path: &str) -> Result<String, ForgeError> {
+    /// Reads a text that does not change once it is there, such as the log of a job that ended, and keeps what
+    /// `shortened` leaves of it.
+    pub async fn text(
+        &self,
+        at: &Address,
+        path: &str,
+        shortened: impl Fn(&str) -> String,
+    ) -> Result<String, ForgeError> {
         if let Some((_, known)) = self.lock(&self.remembered).get(path) {
             return Ok(known.body.as_str().unwrap_or_default().to_owned());
         }
         let answer = self.get(at, path).await?;
         let Value::String(text) = &answer.body else { return Err(refused(path, &answer)) };
-        let text = text.clone();
+        let text = shortened(text);
+        let answer = Answer { body: Value::String(text.clone()), ..answer };
         self.remember(path, HeaderValue::from_static("\"whole\""), answer);
         Ok(text)
     }
