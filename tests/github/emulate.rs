@@ -4,7 +4,6 @@
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
-use std::process::Command;
 use std::sync::{Arc, Mutex};
 
 use ado_vault::domain::Status;
@@ -16,7 +15,7 @@ use reqwest::Client;
 use serde_json::{Value, json};
 
 use super::behaviour::*;
-use super::fake::TOKEN;
+use super::fake::{TOKEN, git_at_server};
 use super::git_http;
 use super::issue_story::CLEAR;
 
@@ -35,14 +34,7 @@ struct Front {
 
 impl Front {
     fn git(&self, args: &[&str]) -> String {
-        let mut command = Command::new("git");
-        command.arg("--git-dir").arg(&self.git).args([
-            "-c",
-            "user.name=GitHub",
-            "-c",
-            "user.email=noreply@github.com",
-        ]);
-        let output = command.args(args).output().unwrap();
+        let output = git_at_server(&self.git, args);
         assert!(output.status.success(), "git {args:?}: {}", String::from_utf8_lossy(&output.stderr));
         String::from_utf8(output.stdout).unwrap().trim().to_owned()
     }

@@ -2,8 +2,8 @@
 //! bare repository, and it misbehaves on request. Every request and every answer is held against GitHub's description.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
-use std::path::PathBuf;
-use std::process::Command;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
 use std::sync::{Arc, Mutex, MutexGuard};
 
 use axum::Router;
@@ -415,15 +415,14 @@ impl State {
 
     /// What git says; `None` when it fails.
     pub fn git(&self, args: &[&str]) -> Option<String> {
-        let mut command = Command::new("git");
-        command.arg("--git-dir").arg(&self.git).args([
-            "-c",
-            "user.name=GitHub",
-            "-c",
-            "user.email=noreply@github.com",
-        ]);
-        let output = command.args(args).output().unwrap();
+        let output = git_at_server(&self.git, args);
         let said = String::from_utf8(output.stdout).unwrap().trim().to_owned();
         output.status.success().then_some(said)
     }
+}
+
+/// Git in a server's repository, as the server.
+pub fn git_at_server(repository: &Path, args: &[&str]) -> Output {
+    let server = ["-c", "user.name=GitHub", "-c", "user.email=noreply@github.com"];
+    Command::new("git").arg("--git-dir").arg(repository).args(server).args(args).output().unwrap()
 }
