@@ -37,6 +37,6 @@ fn the_defaults_are_valid_by_their_schemas() {
         ("gates", serde_json::to_value(GatePolicy::default()).unwrap()),
     ];
     for (name, value) in values {
-        assert_eq!(validate(name, &value), Vec::<String>::new(), "{name}");
+        assert_eq!(validate(name, &value), [], "{name}");
     }
 }

@@ -1,17 +1,15 @@
 //! `ado-vault check`: what is wrong with the vault's notes.
 
 use std::convert::Infallible;
-use std::io::IsTerminal;
 use std::path::PathBuf;
 use std::sync::Arc;
 
 use clap::Args;
-use miette::{LabeledSpan, MietteDiagnostic, MietteHandlerOpts, NamedSource, Report};
 
 use super::args::{Format, Global};
 use super::diff::NoteDiff;
 use super::session::open_vault;
-use super::{Exit, Failure, output};
+use super::{Exit, Failure, finding, output};
 use crate::domain::{Diagnostic, NotePath, Severity, is_within};
 use crate::engine::see;
 use crate::note;
@@ -110,11 +108,7 @@ fn print(
         }
         Format::Human => {}
     }
-    draw_for_terminal()?;
-    for diagnostic in found {
-        let source = diagnostic.path.as_ref().and_then(text);
-        output::raw(format!("{:?}\n", in_source(diagnostic, source.as_deref())).as_bytes());
-    }
+    finding::draw(found, text)?;
     let count = |severity| found.iter().filter(|diagnostic| diagnostic.severity == severity).count();
     output::line(format!(
         "{notes} notes, {} errors, {} warnings, {} hints",
@@ -205,51 +199,4 @@ fn inside(vault: &Vault, path: &std::path::Path) -> Result<String, Failure> {
         .strip_prefix(vault.root())
         .map(|inner| inner.to_string_lossy().into_owned())
         .map_err(|_| Failure::usage(format!("`{}` is not in the vault", path.display())))
-}
-
-/// Colours and links only where standard output is a terminal.
-fn draw_for_terminal() -> Result<(), Failure> {
-    let colours = std::io::stdout().is_terminal() && std::env::var_os("NO_COLOR").is_none();
-    let options = MietteHandlerOpts::new().color(colours).unicode(true).terminal_links(false);
-    Ok(miette::set_hook(Box::new(move |_| Box::new(options.clone().build())))?)
-}
-
-/// The diagnostic with the line it is about.
-fn in_source(diagnostic: &Diagnostic, source: Option<&str>) -> Report {
-    let severity = match diagnostic.severity {
-        Severity::Error => miette::Severity::Error,
-        Severity::Warning => miette::Severity::Warning,
-        Severity::Info => miette::Severity::Advice,
-    };
-    let mut shown = MietteDiagnostic::new(note::plain(&diagnostic.message))
-        .with_code(diagnostic.code.clone())
-        .with_severity(severity)
-        .with_help(note::plain(&diagnostic.remedy));
-    let path = diagnostic.path.as_ref().map(ToString::to_string).unwrap_or_default();
-    let source = source.map(|text| lines_for_terminal(text, diagnostic.line));
-    match source.and_then(|text| line_span(&text, diagnostic.line).map(|span| (text, span))) {
-        Some((text, (start, length))) => {
-            shown = shown.with_label(LabeledSpan::new(None, start, length));
-            Report::new(shown).with_source_code(NamedSource::new(path, text))
-        }
-        None if path.is_empty() => Report::new(shown),
-        None => {
-            shown.message = format!("{path}: {}", shown.message);
-            Report::new(shown)
-        }
-    }
-}
-
-/// The text as far as the line after this one, without what a terminal would obey. No more of it is shown.
-fn lines_for_terminal(text: &str, line: u32) -> String {
-    let shown = usize::try_from(line).map_or(usize::MAX, |line| line.saturating_add(1));
-    text.lines().take(shown).map(|line| note::plain(line) + "\n").collect()
-}
-
-/// Start and length in bytes of a line counted from 1.
-fn line_span(text: &str, line: u32) -> Option<(usize, usize)> {
-    let index = usize::try_from(line).ok()?.checked_sub(1)?;
-    let start: usize = text.split_inclusive('\n').take(index).map(str::len).sum();
-    let length = text.get(start..)?.lines().next()?.len();
-    Some((start, length))
 }

@@ -10,6 +10,7 @@ mod demo;
 mod diff;
 mod doctor;
 mod exit;
+mod finding;
 mod import;
 mod init;
 mod log;

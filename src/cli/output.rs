@@ -110,7 +110,7 @@ pub fn cut(text: &str) -> String {
 }
 
 /// Width of a terminal; `None` where there is none.
-fn columns(stream: impl AsFd) -> Option<u16> {
+pub fn columns(stream: impl AsFd) -> Option<u16> {
     let size = rustix::termios::tcgetwinsize(stream).ok()?;
     Some(size.ws_col).filter(|columns| *columns > 0)
 }

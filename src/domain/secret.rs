@@ -94,14 +94,16 @@ pub fn secrets_in(text: &str) -> Vec<SecretMatch> {
 }
 
 /// The text with everything that looks like a secret, and every value in `held`, replaced by `[redacted: rule]`.
-/// Values shorter than eight bytes are not taken for secrets.
+/// Values shorter than eight bytes are not taken for secrets. As many lines are left as there were: what is said of a line
+/// stays true.
 pub fn redact_secrets(text: &str, held: &[String]) -> String {
     let mut clean = text.to_owned();
     for value in held.iter().filter(|value| value.len() >= 8) {
         clean = clean.replace(value.as_str(), "[redacted: held]");
     }
     for hit in secrets_in(&clean).into_iter().rev() {
-        clean.replace_range(hit.range, &format!("[redacted: {}]", hit.rule));
+        let ends = clean[hit.range.clone()].matches('\n').count();
+        clean.replace_range(hit.range, &format!("[redacted: {}]{}", hit.rule, "\n".repeat(ends)));
     }
     clean
 }
@@ -179,5 +181,7 @@ mod tests {
             redact_secrets(&text, &["s3cr3t-value".into(), "b".into()]),
             "a [redacted: github-token] b [redacted: held] c"
         );
+        let key = format!("1\n-----BEGIN {} KEY-----\nMIIB\nAAAA\n-----END", "PRIVATE");
+        assert_eq!(redact_secrets(&key, &[]), "1\n[redacted: private-key]\n\n\n-----END", "no line is lost");
     }
 }

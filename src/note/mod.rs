@@ -56,9 +56,9 @@ pub use phases::settle_rows;
 pub use places::{Places, Reach, path_from_root};
 pub use plain::plain;
 pub(crate) use preflight::preflight;
-pub use property::{PropertyValue, set_properties, set_property};
+pub use property::{PropertyValue, property_line, set_properties, set_property};
 pub use registry::{
     Read, read_agent, read_approvals, read_gates, read_model, read_repository, read_routing, read_settings,
 };
-pub use schema::{schemas, validate};
+pub use schema::{Misfit, schemas, validate};
 pub use yaml::properties;

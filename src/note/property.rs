@@ -9,7 +9,7 @@ use super::edit_error::editable;
 use super::entry::{Entry, Shape, entries, is_only_comment};
 use super::scalar::{Style, key_text, scalar_text, text};
 use super::yaml::parse_front;
-use super::{EditError, Split, list};
+use super::{EditError, Split, list, split};
 
 /// A value that a flat property can hold.
 #[derive(Debug, Clone, PartialEq)]
@@ -33,6 +33,12 @@ impl PropertyValue {
             Self::List(items) => Value::from(items.clone()),
         }
     }
+}
+
+/// The line of the note, from 1, on which this property stands; that of the front matter's start where it is not there.
+pub fn property_line(text: &str, key: &str) -> u32 {
+    let front = split(text).ok().and_then(|split| split.front).map(|range| entries(&text[range]));
+    front.unwrap_or_default().line_of(key)
 }
 
 /// The text with one property set, or removed with `None`. An equal value gives the text unchanged. A property that is

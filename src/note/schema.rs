@@ -30,12 +30,21 @@ pub fn schemas() -> Vec<(&'static str, Value)> {
     ]
 }
 
-/// What is wrong with `value` by the schema with this file name (with or without `.schema.json`), in words; empty when
-/// nothing is. An empty property (null) counts as missing. An unknown schema is said to be unknown.
-pub fn validate(schema: &str, value: &Value) -> Vec<String> {
+/// A value that does not fit its schema.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Misfit {
+    /// The property that is, or holds, the value; empty for the whole.
+    pub property: String,
+    /// In words, with the place.
+    pub message: String,
+}
+
+/// What is wrong with `value` by the schema with this file name (with or without `.schema.json`); empty when nothing is.
+/// An empty property (null) counts as missing. An unknown schema is said to be unknown.
+pub fn validate(schema: &str, value: &Value) -> Vec<Misfit> {
     let name = schema.strip_suffix(SUFFIX).unwrap_or(schema);
     let Some(validator) = validator(name) else {
-        return vec![format!("there is no schema `{name}`")];
+        return vec![Misfit { property: String::new(), message: format!("there is no schema `{name}`") }];
     };
     let mut value = value.clone();
     if let Value::Object(map) = &mut value {
@@ -44,7 +53,9 @@ pub fn validate(schema: &str, value: &Value) -> Vec<String> {
     let errors = validator.iter_errors(&value).map(|error| {
         let place = error.instance_path().to_string();
         let place = place.trim_start_matches('/');
-        super::plain(&if place.is_empty() { error.to_string() } else { format!("`{place}`: {error}") })
+        let message = if place.is_empty() { error.to_string() } else { format!("`{place}`: {error}") };
+        let property = place.split('/').next().unwrap_or_default().to_owned();
+        Misfit { property, message: super::plain(&message) }
     });
     errors.collect()
 }
@@ -78,15 +89,16 @@ mod tests {
     #[test]
     fn every_schema_compiles_and_judges() {
         for (name, _) in schemas() {
-            assert_ne!(validate(name, &json!("no object")), Vec::<String>::new(), "{name}");
+            assert_ne!(validate(name, &json!("no object")), [], "{name}");
         }
         let good = json!({"id": "FR-1", "status": "planned", "priority": null, "mine": [1]});
-        assert_eq!(validate("feature", &good), Vec::<String>::new());
+        assert_eq!(validate("feature", &good), []);
         let errors = validate("feature.schema.json", &json!({"status": "doing"}));
         assert_eq!(errors.len(), 1);
-        assert!(errors[0].starts_with("`status`: "), "{errors:?}");
-        assert_eq!(validate("none", &json!({})), ["there is no schema `none`"]);
-        assert_eq!(validate("model", &json!({"provider": "ollama", "model": "m"})), Vec::<String>::new());
+        assert!(errors[0].message.starts_with("`status`: "), "{errors:?}");
+        assert_eq!(validate("feature", &json!({"depends_on": [{}]}))[0].property, "depends_on");
+        assert_eq!(validate("none", &json!({}))[0].message, "there is no schema `none`");
+        assert_eq!(validate("model", &json!({"provider": "ollama", "model": "m"})), []);
         assert_eq!(validate("model", &json!({"model": "m"})).len(), 1);
     }
 }

@@ -95,6 +95,24 @@ fn check_shows_the_line_and_the_remedy_and_fails_on_errors_alone() {
 }
 
 #[test]
+fn check_draws_no_key_and_says_each_thing_once() {
+    let place = Place::vault();
+    let token = format!("gh{}_{}", "p", "a1B2c3D4e5F6".repeat(3));
+    let pem = format!("-----BEGIN {} KEY-----\nMIIB{}\nMIIC", "PRIVATE", "q".repeat(40));
+    let text =
+        format!("---\nid: FR-901\npriority: medium\n---\n# Bad\n\nkey {token} end\n{pem}\n\n[[Nowhere]]\n");
+    place.write("10_features/02_new/FR-901 Bad.md", &text);
+    let ended = place.run(&["check"]);
+    for word in
+        ["7 │ key [redacted: github-token] end", "FR-901 Bad.md:8", "FR-901 Bad.md:12", "12 │ [[Nowhere]]"]
+    {
+        assert!(ended.out.contains(word), "{word}: {}", ended.out);
+    }
+    assert!(!ended.out.contains(&token) && !ended.out.contains("qqqq"), "{}", ended.out);
+    assert_eq!(ended.out.matches("priority: medium").count(), 1, "{}", ended.out);
+}
+
+#[test]
 fn doctor_names_what_is_missing() {
     let place = Place::vault();
     let (code, report) = place.json(&["doctor"]);

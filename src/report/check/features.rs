@@ -57,17 +57,14 @@ fn of_schema(feature: &Feature, text: &Source<'_>) -> Vec<Diagnostic> {
         given.insert("type".into(), kind.slug().into());
     }
     given.remove("depends_on");
-    note::validate("feature", &serde_json::Value::Object(given))
-        .into_iter()
-        .map(|message| {
-            Diagnostic::warning(
-                "schema",
-                message,
-                "see `schemas/feature.schema.json` for the property's type",
-            )
-            .in_note(&feature.path)
-        })
-        .collect()
+    let misfits = note::validate("feature", &serde_json::Value::Object(given)).into_iter().map(|misfit| {
+        let remedy = "see `schemas/feature.schema.json` for the property's type";
+        let line = note::property_line(&text, &misfit.property);
+        Diagnostic::warning("schema", misfit.message, remedy).at(line, 1).in_note(&feature.path)
+    });
+    // Of a value that could not be read at all, that is said already.
+    let is_new = |found: &Diagnostic| feature.diagnostics.iter().all(|other| other.line != found.line);
+    misfits.filter(is_new).collect()
 }
 
 fn of_references(feature: &Feature, config: &Config) -> Vec<Diagnostic> {
