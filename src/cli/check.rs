@@ -60,7 +60,8 @@ pub fn run(global: &Global, args: &CheckArgs) -> Result<Exit, Failure> {
         let at = texts.binary_search_by(|(other, _)| (*other).cmp(path)).ok()?;
         Some(Arc::clone(&texts[at].1))
     };
-    let mut found = report::check(&look.snapshot, &seen.plan, &text);
+    let mut found = report::check(&look.snapshot, &seen.plan);
+    found.extend(report::check_schemas(&look.snapshot, &text));
     found.extend(seen.damage.iter().cloned());
     let files: Vec<NotePath> = look.scan.files().cloned().collect();
     found.extend(report::check_texts(&Texts {

@@ -12,8 +12,8 @@ use super::args::{Format, Global};
 use super::diff::NoteDiff;
 use super::session::{self, open_vault, options};
 use super::{Exit, Failure, output};
-use crate::domain::{Decision, Diagnostic, Effect, NotePath, Plan};
-use crate::engine::{Listener, Observation, Rewrite, Said, Settled, see};
+use crate::domain::{Decision, Diagnostic, Effect, NotePath};
+use crate::engine::{Listener, Rewrite, Said, Settled, see};
 use crate::report;
 use crate::vault::{History, Pulled, Pushed, ScannedNote, Vault, VaultLock};
 
@@ -54,7 +54,7 @@ pub fn run(global: &Global, args: &SyncArgs) -> Result<Exit, Failure> {
     if remote && pull(&vault)? == Pulled::Updated {
         settled = keep_books(&vault, &heard)?;
     }
-    let mut problems = problems(&settled.look, &settled.plan);
+    let mut problems = report::check(&settled.look.snapshot, &settled.plan);
     heard.add_to(&mut problems);
     let pushed = if remote && !args.no_push { push(&vault)? } else { "not pushed" };
     let job = Job::of_environment();
@@ -110,10 +110,14 @@ fn check(global: &Global, vault: &Vault) -> Result<Exit, Failure> {
     let in_words = |(decision, effect): (&Decision, &Effect)| {
         format!("{}: would {}, because {}", decision.feature, effect.in_words(), decision.reason)
     };
+    let look = &seen.observation;
+    let mut problems = report::check(&look.snapshot, &seen.plan);
+    let text = |path: &NotePath| look.scan.note(path).map(ScannedNote::text_once);
+    problems.extend(report::check_schemas(&look.snapshot, &text));
     let report = WouldDo {
         would: seen.plan.effects().filter(|(_, effect)| effect.is_bookkeeping()).map(in_words).collect(),
         changes: seen.rewrites(vault)?.iter().map(diff).collect(),
-        problems: problems(&seen.observation, &seen.plan),
+        problems,
     };
     let job = Job::of_environment();
     let diff: String = report.changes.iter().map(|change| change.diff.as_str()).collect();
@@ -150,11 +154,6 @@ fn print_problems(vault: &Vault, job: Option<&Job>, problems: &[Diagnostic]) -> 
         None => problems.iter().for_each(output::line),
     }
     Ok(())
-}
-
-fn problems(look: &Observation, plan: &Plan) -> Vec<Diagnostic> {
-    let text = |path: &NotePath| look.scan.note(path).map(ScannedNote::text_once);
-    report::check(&look.snapshot, plan, &text)
 }
 
 /// Fetches and rebases. What a human changed since the last commit is committed first, in the human's name: a rebase

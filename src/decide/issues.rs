@@ -26,6 +26,16 @@ pub fn issue_report(view: &FeatureView, settings: &ForgeSettings) -> Option<Issu
     })
 }
 
+/// Of the features with one issue's address the one that the issue shows: what was dropped says nothing while another is
+/// there, then the first by path.
+pub fn shown_by_issue<'a>(views: impl IntoIterator<Item = &'a FeatureView>) -> Option<&'a FeatureView> {
+    let rank = |view: &FeatureView| match view.feature.folder {
+        Some(Status::Dropped) | None => 1,
+        Some(_) => 0,
+    };
+    views.into_iter().min_by(|a, b| (rank(a), &a.feature.path).cmp(&(rank(b), &b.feature.path)))
+}
+
 /// Where the note goes because its issue was closed, and why. A run that has a pull request is followed to its end by that
 /// alone: the merge closes the issue, not the other way round.
 pub fn after_issue(view: &FeatureView, issue: &Issue) -> Option<(Status, String)> {

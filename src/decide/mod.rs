@@ -40,7 +40,7 @@ mod steps;
 pub use brakes::step_seconds;
 pub use commands::{Obedience, obey, takes_commands};
 pub use complexity::triage;
-pub use issues::{after_issue, issue_report};
+pub use issues::{after_issue, issue_report, shown_by_issue};
 pub use look::decide;
 pub use models::pick_models;
 pub use spending::caps_for;

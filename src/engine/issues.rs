@@ -188,12 +188,16 @@ impl Engine {
             url.rsplit_once("/issues/").is_some_and(|(before, _)| before.to_lowercase().ends_with(&ends))
         };
         let takes_in = repository.forge_settings.issue_label.is_some();
+        let mut by_url: BTreeMap<&String, Vec<&FeatureView>> = BTreeMap::new();
+        for view in &look.snapshot.features {
+            if let Some(url) = view.feature.properties.issue.as_ref().filter(|url| of_repository(url)) {
+                by_url.entry(url).or_default().push(view);
+            }
+        }
         let mut reports = 0;
         let mut known = vec![];
-        for view in &look.snapshot.features {
-            let Some(url) = view.feature.properties.issue.as_ref().filter(|url| of_repository(url)) else {
-                continue;
-            };
+        for (url, views) in by_url {
+            let Some(view) = decide::shown_by_issue(views) else { continue };
             let report = decide::issue_report(view, &repository.forge_settings)
                 .filter(|_| takes_in)
                 .filter(|report| !report.is_empty());
@@ -252,7 +256,8 @@ impl Engine {
         }
         let mut closed = round.closed.into_iter();
         while let Some(issue) = closed.next() {
-            let view = look.snapshot.features.iter().find(|view| is_of(view, &issue.url));
+            let views = look.snapshot.features.iter().filter(|view| is_of(view, &issue.url));
+            let view = decide::shown_by_issue(views);
             let Some((view, (to, why))) =
                 view.and_then(|view| Some((view, decide::after_issue(view, &issue)?)))
             else {

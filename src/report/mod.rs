@@ -12,7 +12,9 @@ mod why;
 
 pub use annotation::annotation;
 pub use audit::{AuditLine, Evidence, audit};
-pub use check::{RULES, Rule, Source, Texts, check, check_texts, mended_headings, mended_links};
+pub use check::{
+    RULES, Rule, Source, Texts, check, check_schemas, check_texts, mended_headings, mended_links,
+};
 pub use history::{LogLine, log};
 pub use sarif::sarif;
 pub use status::{Holder, StatusReport, StatusRow, status};

@@ -172,6 +172,26 @@ fn closing_the_issue_closes_the_note_and_never_merges() {
 }
 
 #[test]
+fn of_two_notes_of_one_issue_one_can_be_dropped_and_the_issue_follows_the_other() {
+    let (world, github) = issue_world(&Talk::greeting(), "issue_close: true\n");
+    github.state().issues.push(Issue::wanted(101, "mallory", "Greet", CLEAR));
+    sync(&world);
+    // As another machine may have written it at the same moment.
+    let text = world.read("10_features/02_new/FR-001 Greet.md");
+    world.put("10_features/02_new/FR-002 Greet.md", &text.replace("FR-001", "FR-002"));
+    world.save("from another machine");
+    sync(&world);
+    world.drag("FR-001", Status::Dropped);
+    sync(&world);
+    assert_eq!(github.state().issues[0].closed, None);
+    assert_eq!(labels(&github), ["ado", "ado:new"]);
+    github.state().issues[0].closed = Some("not_planned".into());
+    sync(&world);
+    assert_eq!([world.status("FR-001"), world.status("FR-002")], [Status::Dropped; 2]);
+    github.assert_in_contract();
+}
+
+#[test]
 fn without_the_setting_a_closed_issue_changes_nothing() {
     let (world, github) = issue_world(&Talk::greeting(), "");
     github.state().issues.push(Issue::wanted(101, "mallory", "Greet", CLEAR));

@@ -11,19 +11,23 @@ use crate::note;
 /// A note's text by path, for schema checks.
 pub type Source<'a> = dyn Fn(&NotePath) -> Option<Arc<str>> + 'a;
 
-/// All diagnostics of the vault, sorted by place. `text` gives the text of a note.
-pub fn check(snapshot: &Snapshot, plan: &Plan, text: &Source<'_>) -> Vec<Diagnostic> {
+/// What is wrong by what is known without reading notes again, sorted by place.
+pub fn check(snapshot: &Snapshot, plan: &Plan) -> Vec<Diagnostic> {
     let mut found = snapshot.config.problems.clone();
     found.extend(plan.problems.iter().cloned());
     for view in &snapshot.features {
         found.extend(view.feature.diagnostics.iter().cloned());
-        found.extend(of_schema(&view.feature, text));
         found.extend(of_references(&view.feature, &snapshot.config));
     }
     found.extend(of_ids(snapshot));
     found.extend(of_references_in_config(&snapshot.config));
     found.extend(cycles(snapshot));
     sorted(found)
+}
+
+/// Properties that do not fit the schema of feature notes. `text` gives the text of a note.
+pub fn check_schemas(snapshot: &Snapshot, text: &Source<'_>) -> Vec<Diagnostic> {
+    snapshot.features.iter().flat_map(|view| of_schema(&view.feature, text)).collect()
 }
 
 /// In order of their places, each once.
