@@ -1,8 +1,5 @@
 //! GitHub's own description of its API: checks requests and responses against it, and makes the smallest response that it
-//! allows. It knows nothing of this program.
-//!
-//! That description has no GraphQL. What is asked there is held against the fields that are used of GitHub's public schema,
-//! written down here with their arguments, and against the types that the document itself declares for its variables.
+//! allows. It knows nothing of this program. That description has no GraphQL.
 
 use std::collections::HashMap;
 use std::sync::{Arc, LazyLock, Mutex};
@@ -82,49 +79,6 @@ pub fn wrong_response(method: &str, path: &str, status: u16, body: &Value) -> Ve
         return if empty { vec![] } else { vec![format!("{method} {template}: {status} has no body")] };
     }
     errors(&place, body).into_iter().map(|error| format!("{method} {template} {status}: {error}")).collect()
-}
-
-/// Fields of GitHub's public GraphQL schema, each with the arguments that it takes here.
-const FIELDS: [(&str, &str); 8] = [
-    ("disablePullRequestAutoMerge", "pullRequestId"),
-    ("dequeuePullRequest", "id"),
-    ("enablePullRequestAutoMerge", "expectedHeadOid"),
-    ("enqueuePullRequest", "expectedHeadOid"),
-    ("isInMergeQueue", "id"),
-    ("markPullRequestReadyForReview", "pullRequestId"),
-    ("resolveReviewThread", "threadId"),
-    ("reviewThreads", "first"),
-];
-
-/// What is wrong with a document of GraphQL and its variables.
-pub fn wrong_graphql(document: &str, variables: &Value) -> Vec<String> {
-    let mut wrong = vec![];
-    if !FIELDS.iter().any(|(field, argument)| document.contains(field) && document.contains(argument)) {
-        wrong.push(format!("GraphQL: not in the list of known fields: {document}"));
-    }
-    let (declared, _) = document.split_once(") {").unwrap_or_default();
-    let declared: Vec<(&str, &str)> = (declared.split('$').skip(1))
-        .filter_map(|part| part.trim_end_matches([',', ' ']).split_once(": "))
-        .collect();
-    for (name, kind) in &declared {
-        let value = &variables[name];
-        let fits = match kind.trim_end_matches('!') {
-            "Int" => value.is_u64(),
-            _ => value.is_string(),
-        };
-        if !fits && (kind.ends_with('!') || !value.is_null()) {
-            wrong.push(format!("GraphQL: `{name}` is {value}, not {kind}"));
-        }
-    }
-    for name in variables.as_object().into_iter().flat_map(Map::keys) {
-        if !declared.iter().any(|(known, _)| known == name) {
-            wrong.push(format!("GraphQL: `{name}` is not declared"));
-        }
-    }
-    if document.matches('{').count() != document.matches('}').count() {
-        wrong.push(format!("GraphQL: braces do not match: {document}"));
-    }
-    wrong
 }
 
 /// The smallest value of a component that its schema allows, with `fields` laid over it.
@@ -253,21 +207,6 @@ fn modernise(value: &mut Value) {
             }
         }
         _ => {}
-    }
-}
-
-#[test]
-fn graphql_is_held_against_its_own_declarations() {
-    let document = "mutation($id: ID!, $n: Int) { resolveReviewThread(input: {threadId: $id}) { thread { isResolved } } }";
-    assert_eq!(wrong_graphql(document, &json!({"id": "x", "n": null})), Vec::<String>::new());
-    for (document, variables) in [
-        (document, json!({"n": 1})),
-        (document, json!({"id": "x", "n": "1"})),
-        (document, json!({"id": "x", "other": 1})),
-        ("mutation($id: ID!) { resolveThread(input: {threadId: $id}) { id } }", json!({"id": "x"})),
-        ("mutation($id: ID!) { resolveReviewThread(input: {threadId: $id}) { id }", json!({"id": "x"})),
-    ] {
-        assert_ne!(wrong_graphql(document, &variables), Vec::<String>::new(), "{document} {variables}");
     }
 }
 

@@ -15,7 +15,7 @@ use super::answers::{self, Reply};
 use super::ci::Ci;
 use super::issues::Issue;
 use super::rules::Rules;
-use super::{contract, git_http};
+use super::{contract, git_http, graphql};
 
 /// What the server asks for as a token.
 pub const TOKEN: &str = "ado-vault";
@@ -297,7 +297,7 @@ fn reply(state: &mut State, mut call: Call) -> (Response<Body>, Option<Fault>) {
     if let Some(path) = moved.clone() {
         call.path = path;
     }
-    let graphql = call.path == "/graphql";
+    let is_graphql = call.path == "/graphql";
     if let Some(clock) = &state.clock {
         state.now = clock();
         if state.now < state.not_before {
@@ -306,7 +306,7 @@ fn reply(state: &mut State, mut call: Call) -> (Response<Body>, Option<Fault>) {
         }
     }
     state.wrong.extend(match call.body["query"].as_str() {
-        Some(document) if graphql => contract::wrong_graphql(document, &call.body["variables"]),
+        Some(document) if is_graphql => graphql::wrong_question(document, &call.body["variables"]),
         _ => contract::wrong_request(&call.method, &call.path, &call.query, &call.body),
     });
     let fault = if moved.is_some() { None } else { state.faults.pop_front().flatten() };
@@ -332,7 +332,7 @@ fn reply(state: &mut State, mut call: Call) -> (Response<Body>, Option<Fault>) {
             headers.push(("location", format!("{}/moved{}{query}", state.url, call.path)));
             (Reply::new(307, json!({"message": "moved", "url": "", "documentation_url": ""})), false)
         }
-        _ => (answers::to(state, &call), !graphql),
+        _ => (answers::to(state, &call), true),
     };
     let wait = match fault {
         Some(Fault::RetryAfter(seconds) | Fault::UsedUp(seconds)) => seconds,
@@ -343,7 +343,10 @@ fn reply(state: &mut State, mut call: Call) -> (Response<Body>, Option<Fault>) {
     let Reply { status, body, next } = reply;
     // A wrong token is answered alike everywhere.
     if in_contract && status != 401 {
-        state.wrong.extend(contract::wrong_response(&call.method, &call.path, status, &body));
+        state.wrong.extend(match call.body["query"].as_str() {
+            Some(document) if is_graphql => graphql::wrong_answer(document, &body),
+            _ => contract::wrong_response(&call.method, &call.path, status, &body),
+        });
     }
     if status == 302 {
         // Another host, as far as anyone can tell.

@@ -13,6 +13,7 @@ mod emulate;
 mod fake;
 mod feedback;
 mod git_http;
+mod graphql;
 mod issue_story;
 mod issues;
 mod kill;

@@ -61,21 +61,28 @@ pub fn graphql(state: &mut State, document: &str, variables: &Value) -> Option<V
     if !is_head {
         return refuse("the head is another one");
     }
-    if document.contains("enqueuePullRequest") {
+    let done = if document.contains("enqueuePullRequest") {
         if !rules.has_queue || rules.queued.is_some() {
             return refuse("no queue, or in it already");
         }
         rules.queued = head;
+        json!({"enqueuePullRequest": {"mergeQueueEntry": {"position": 1}}})
     } else if document.contains("enablePullRequestAutoMerge") {
         if !rules.allows_auto_merge || rules.auto.is_some() {
             return refuse("auto-merge is not allowed for this repository");
         }
         rules.auto = head;
-    } else if document.contains("dequeuePullRequest") || document.contains("disablePullRequestAutoMerge") {
-        (rules.queued, rules.auto) = (None, None);
+        json!({"enablePullRequestAutoMerge": {"pullRequest": {"number": 1}}})
+    } else if document.contains("dequeuePullRequest") {
+        rules.queued = None;
         rules.took_out += 1;
+        json!({"dequeuePullRequest": {"mergeQueueEntry": {"position": 1}}})
+    } else if document.contains("disablePullRequestAutoMerge") {
+        rules.auto = None;
+        rules.took_out += 1;
+        json!({"disablePullRequestAutoMerge": {"pullRequest": {"number": 1}}})
     } else {
         return None;
-    }
-    Some(json!({"data": {"done": {"pullRequest": {"number": 1}}}}))
+    };
+    Some(json!({ "data": done }))
 }
