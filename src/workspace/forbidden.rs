@@ -11,6 +11,11 @@ pub(super) fn is_dot_git(name: &[u8]) -> bool {
     matches!(stem, ".git" | "git~1")
 }
 
+/// Whether a name in a tree is one of a file: a tree can be made to name its own folder, the one above, or a whole path.
+pub(super) fn is_file_name(name: &[u8]) -> bool {
+    !matches!(name, b"" | b"." | b"..") && !name.contains(&b'/') && !name.contains(&0)
+}
+
 fn is_ignored_by_hfs(c: char) -> bool {
     matches!(c, '\u{200c}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{206a}'..='\u{206f}' | '\u{feff}')
 }
@@ -55,6 +60,16 @@ mod tests {
         }
         for name in [".gitignore", ".github", "git", ".gitattributes", "a.git"] {
             assert!(!is_dot_git(name.as_bytes()), "{name:?}");
+        }
+    }
+
+    #[test]
+    fn a_name_in_a_tree_leads_nowhere_else() {
+        for name in ["a", "..a", "...", " "] {
+            assert!(is_file_name(name.as_bytes()), "{name:?}");
+        }
+        for name in ["", ".", "..", "a/b", "../a", "/", "a\0b"] {
+            assert!(!is_file_name(name.as_bytes()), "{name:?}");
         }
     }
 

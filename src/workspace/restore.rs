@@ -7,7 +7,7 @@ use git2::{IndexEntry, ObjectType, Oid, Repository, Tree, TreeEntry};
 
 use super::WorkspaceError;
 use super::beneath::{Facts, Folder, Kind};
-use super::forbidden::is_dot_git;
+use super::forbidden::{is_dot_git, is_file_name};
 use super::ignored::{Ignored, is_cache};
 use super::index_file::{EXECUTABLE, IndexFile, LINK, SUBMODULE, entry, mode_of};
 use super::stage::{as_path, entries_of, joined};
@@ -45,7 +45,7 @@ impl<'a> Walk<'a> {
         let (mut wanted, mut folders) = (BTreeSet::new(), vec![]);
         for item in tree {
             let inner = joined(path, item.name_bytes());
-            if is_dot_git(item.name_bytes()) {
+            if is_dot_git(item.name_bytes()) || !is_file_name(item.name_bytes()) {
                 continue;
             }
             if self.hidden == Some(&inner) {
