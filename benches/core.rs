@@ -279,6 +279,7 @@ fn at_work(notes: usize) -> Snapshot {
                 version: "0".into(),
                 sandboxed: true,
                 from: Some(Status::Planned),
+                proposed: None,
                 run,
             };
             let record = Record { v: 1, seq: 1, at: Timestamp::UNIX_EPOCH, prev: None, event };

@@ -189,6 +189,7 @@ fn started(run: &RunId) -> Event {
         version: String::new(),
         sandboxed: true,
         from: None,
+        proposed: None,
     }
 }
 

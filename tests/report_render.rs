@@ -144,6 +144,7 @@ fn story(text: &str) -> Vec<Record> {
             version: "0.1.0".into(),
             sandboxed: true,
             from: None,
+            proposed: None,
         },
         Event::Triaged { triage: triage() },
         Event::StepStarted { key: StepKey::new(Step::Plan, 1), attempt: 1 },

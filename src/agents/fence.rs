@@ -22,6 +22,8 @@ const SHOWN_CHARS: usize = 80;
 pub(super) struct Fence {
     seed: String,
     held: Vec<String>,
+    /// Whether a stranger wrote the working copy.
+    is_proposal: bool,
     found: Mutex<Found>,
 }
 
@@ -38,7 +40,12 @@ impl Fence {
     /// # Errors
     /// When the system gives no random bytes.
     pub(super) fn new(held: Vec<String>) -> std::io::Result<Self> {
-        Ok(Self { seed: random_hex::<32>()?, held, found: Mutex::default() })
+        Ok(Self { seed: random_hex::<32>()?, held, is_proposal: false, found: Mutex::default() })
+    }
+
+    /// The same where a stranger may have written the working copy.
+    pub(super) fn of_proposal(self, is_proposal: bool) -> Self {
+        Self { is_proposal, ..self }
     }
 
     pub(super) fn held(&self) -> &[String] {
@@ -54,7 +61,8 @@ impl Fence {
         self.search(source, text);
         let text = bounded(&redact_secrets(&plain(text), &self.held), most);
         let text = text.trim_matches('\n');
-        let label = redact_secrets(&format!("{}: {source}", source.trust()), &self.held);
+        let trust = if self.is_proposal { source.trust_of_proposal() } else { source.trust() };
+        let label = redact_secrets(&format!("{trust}: {source}"), &self.held);
         let number = ContentHash::of(format!("{}\0{label}\0{text}", self.seed));
         let number = number.short();
         format!("<<<data {number} {label}\n{text}\ndata {number}>>>")
@@ -140,6 +148,20 @@ mod tests {
             let number = number(&fenced).to_owned();
             assert!(number.len() == 12 && number.chars().all(|c| c.is_ascii_hexdigit()), "{fenced}");
             assert_eq!(fenced, format!("<<<data {number} {label}\nhello\ndata {number}>>>"));
+        }
+    }
+
+    #[test]
+    fn all_that_is_read_in_a_working_copy_of_a_stranger_is_a_stranger_s() {
+        let fence = fence().of_proposal(true);
+        for (source, label) in [
+            (Source::Proposal("title of the pull request"), "outside: title of the pull request"),
+            (Source::Diff, "outside: diff of the change so far"),
+            (Source::File("src/a.rs".into()), "outside: file src/a.rs"),
+            (Source::Tool { name: "read".into(), about: None }, "outside: output of read"),
+            (Source::Facts, "repository: facts about the repository"),
+        ] {
+            assert!(fence.wrap(&source, "x", 100).contains(&format!(" {label}\n")), "{source}");
         }
     }
 

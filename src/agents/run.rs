@@ -43,7 +43,8 @@ async fn converse(job: &AgentJob<'_>, tools: &AgentTools<'_>) -> Result<AgentAns
     let worktree = Worktree::open(job.worktree)
         .map_err(|error| AgentError::Worktree { agent: agent.name.clone(), detail: error.to_string() })?;
     let fence = Fence::new(secrets_held().to_vec())
-        .map_err(|error| AgentError::Start { agent: agent.name.clone(), detail: error.to_string() })?;
+        .map_err(|error| AgentError::Start { agent: agent.name.clone(), detail: error.to_string() })?
+        .of_proposal(job.request.proposal.is_some());
     let toolbox = Toolbox { agent, job, tools, worktree: &worktree, fence: &fence };
     let mut talk = Talk::begin(&toolbox, &fence)?;
     let ended = talk.go_on().await;

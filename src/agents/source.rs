@@ -12,6 +12,8 @@ pub(super) enum Source {
     Request(&'static str),
     /// The same part of a note that was made from an issue and quotes it.
     Issue(&'static str, AuthorTrust),
+    /// A part of a pull request that somebody else wrote.
+    Proposal(&'static str),
     /// What a planner proposed.
     Plan,
     /// What rules and reviewers found.
@@ -77,11 +79,20 @@ impl Source {
     pub(super) fn trust(&self) -> Trust {
         match self {
             Self::Request(_) => Trust::Vault,
-            Self::Issue(_, AuthorTrust::Outside) => Trust::Outside,
+            Self::Proposal(_) | Self::Issue(_, AuthorTrust::Outside) => Trust::Outside,
             Self::Person | Self::Issue(..) => Trust::Person,
             Self::Plan | Self::Findings(_) => Trust::Agent,
             Self::Facts | Self::Diff | Self::File(_) | Self::Files => Trust::Repository,
             Self::Gates(_) | Self::GateOutput(_) | Self::Tool { .. } | Self::Problem => Trust::Program,
+        }
+    }
+
+    /// Who could have written it where the working copy is a stranger's: also what is read there, by whatever tool.
+    pub(super) fn trust_of_proposal(&self) -> Trust {
+        match (self, self.trust()) {
+            (Self::Facts, trust) => trust,
+            (_, Trust::Repository | Trust::Program) => Trust::Outside,
+            (_, trust) => trust,
         }
     }
 
@@ -107,7 +118,9 @@ impl fmt::Display for Source {
             plain(text).split_whitespace().collect::<Vec<_>>().join(" ").chars().take(200).collect()
         };
         match self {
-            Self::Request(part) | Self::Findings(part) | Self::Gates(part) => f.write_str(part),
+            Self::Request(part) | Self::Proposal(part) | Self::Findings(part) | Self::Gates(part) => {
+                f.write_str(part)
+            }
             Self::Issue(part, _) => write!(f, "{part}, which quotes an issue"),
             Self::Plan => f.write_str("the plan"),
             Self::Person => f.write_str("words of a person"),

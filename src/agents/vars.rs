@@ -19,9 +19,10 @@ pub(super) fn vars(
 ) -> PromptVars {
     let request = job.request;
     let part = |source: Source, text: &str, share: usize| fence.wrap(&source, text, (room / share).max(400));
-    let of_note = |part| match request.feature.of_issue {
-        Some(trust) => Source::Issue(part, trust),
-        None => Source::Request(part),
+    let of_request = |of_note, of_proposal| match (&request.proposal, request.feature.of_issue) {
+        (Some(_), _) => Source::Proposal(of_proposal),
+        (None, Some(trust)) => Source::Issue(of_note, trust),
+        (None, None) => Source::Request(of_note),
     };
     let tools: Vec<&str> = tool::offered(agent).iter().map(|(_, name)| *name).collect();
     let rules: Vec<String> = request
@@ -32,18 +33,25 @@ pub(super) fn vars(
     PromptVars {
         feature: FeatureVars {
             title: fence.wrap(
-                &of_note("title of the feature note"),
+                &of_request("title of the feature note", "title of the pull request"),
                 &fence.line(&request.feature.title),
                 400,
             ),
             kind: request.feature.kind.slug().to_owned(),
-            body: part(of_note("the feature note"), &request.feature.body, 5),
-            criteria: part(of_note("acceptance criteria of the feature note"), &criteria(job), 8),
+            body: part(of_request("the feature note", "text of the pull request"), &request.feature.body, 5),
+            criteria: part(
+                of_request("acceptance criteria of the feature note", "criteria of the pull request"),
+                &criteria(job),
+                8,
+            ),
         },
         plan: request.plan.as_ref().map_or_else(String::new, |plan| part(Source::Plan, &plan_text(plan), 8)),
         facts: part(Source::Facts, &job.facts, 6),
         diff: part(Source::Diff, &job.diff, 3),
-        gates: part(Source::Gates("results of the gates"), &gates_text(job.gates), 6),
+        gates: match &request.proposal {
+            Some(_) => "None ran: the change is somebody else's, and nothing of it is run here.".to_owned(),
+            None => part(Source::Gates("results of the gates"), &gates_text(job.gates), 6),
+        },
         findings: part(Source::Findings("findings by rules"), &findings_text(job.findings), 10),
         instruction: instruction(&request.instruction, fence, room),
         constitution: request.constitution.trim().to_owned(),

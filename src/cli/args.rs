@@ -6,9 +6,9 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use super::{
     approve::ApproveArgs, audit::AuditArgs, check::CheckArgs, completions::CompletionsArgs, demo::DemoArgs,
-    doctor::DoctorArgs, init::InitArgs, log::LogArgs, man::ManArgs, mv::MvArgs, new::NewArgs, run::RunArgs,
-    score::ScoreArgs, serve::ServeArgs, set::SetArgs, status::StatusArgs, sync::SyncArgs, watch::WatchArgs,
-    why::WhyArgs,
+    doctor::DoctorArgs, init::InitArgs, log::LogArgs, man::ManArgs, mv::MvArgs, new::NewArgs,
+    review::ReviewArgs, run::RunArgs, score::ScoreArgs, serve::ServeArgs, set::SetArgs, status::StatusArgs,
+    sync::SyncArgs, watch::WatchArgs, why::WhyArgs,
 };
 
 /// Feature-request notes in a Markdown vault become reviewed, merged pull requests.
@@ -67,6 +67,7 @@ pub enum Command {
     Watch(WatchArgs),
     Serve(ServeArgs),
     Run(RunArgs),
+    Review(ReviewArgs),
     Sync(SyncArgs),
     Status(StatusArgs),
     Why(WhyArgs),

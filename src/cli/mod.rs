@@ -20,6 +20,7 @@ mod named;
 mod new;
 mod output;
 mod progress;
+mod review;
 mod run;
 mod score;
 mod serve;
@@ -66,6 +67,7 @@ fn dispatch(cli: Cli) -> Result<Exit, Failure> {
         Command::Watch(args) => watch::run(&global, &args),
         Command::Serve(args) => serve::run(&global, &args),
         Command::Run(args) => run::run(&global, &args),
+        Command::Review(args) => review::run(&global, &args),
         Command::Sync(args) => sync::run(&global, &args),
         Command::Status(args) => status::run(&global, &args),
         Command::Why(args) => why::run(&global, &args),

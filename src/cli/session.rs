@@ -10,7 +10,8 @@ use super::Failure;
 use super::args::Global;
 use crate::domain::{FeatureId, FeatureView};
 use crate::engine::{
-    Engine, EngineError, Listener, Observation, Options, Outcome, PAUSE, Settled, WebhookSecret,
+    Engine, EngineError, Listener, Observation, Options, Outcome, PAUSE, ReviewOrder, Reviewed, Settled,
+    WebhookSecret,
 };
 use crate::vault::Vault;
 
@@ -76,6 +77,13 @@ pub fn serve(
 /// Keeps the books once: no agents, no pushes, no merges. `None` when a signal stopped it.
 pub fn keep_books(vault: &Vault, options: Options) -> Result<Option<Settled>, Failure> {
     with_engine(vault, options, Opening::AtOnce, async |engine, stop| engine.keep_books(stop).await)
+}
+
+/// Reviews one pull request that somebody else wrote. `None` when a signal stopped it.
+pub fn review(vault: &Vault, options: Options, order: &ReviewOrder) -> Result<Option<Reviewed>, Failure> {
+    with_engine(vault, options, Opening::WhenWritable(Some(PAUSE)), async |engine, stop| {
+        engine.review(order, stop).await
+    })
 }
 
 /// Whether an engine waits for a vault that cannot be written, and for how long.

@@ -16,7 +16,7 @@ const SAME: f32 = 0.9;
 /// How often in a row the same error stops a run.
 const SAME_ERROR_TIMES: usize = 3;
 /// The longest that any one step may take.
-const MOST_STEP_SECONDS: u64 = 3600;
+pub(super) const MOST_STEP_SECONDS: u64 = 3600;
 /// Errors of one gate run that are compared; more say nothing new.
 const COMPARED: usize = 20;
 

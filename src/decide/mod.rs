@@ -5,7 +5,8 @@
 //! which note is left alone for a moment (`holds`),
 //! which machine works (`claims`), what a human's move means (`moves`), what may start (`eligibility`, `dependencies`, `queue`), how a run goes on
 //! (`pipeline`, `steps`, `feedback`, `merging`, `rounds`, `approvals`, `specifying`, `splitting`, `shepherd`), what it owes its issue (`issues`),
-//! what a command in a comment means (`commands`) and what stops it (`brakes`). Knows no files,
+//! what a command in a comment means (`commands`), what a review of somebody else's pull request may take (`reviewing`) and
+//! what stops a run (`brakes`). Knows no files,
 //! processes, clocks or randomness; time is a field of the snapshot.
 
 mod approvals;
@@ -29,6 +30,7 @@ mod moves;
 mod next;
 mod pipeline;
 mod queue;
+mod reviewing;
 mod risk;
 mod rounds;
 mod shepherd;
@@ -43,4 +45,5 @@ pub use complexity::triage;
 pub use issues::{after_issue, issue_report, shown_by_issue};
 pub use look::decide;
 pub use models::pick_models;
+pub use reviewing::{review_caps, review_obstacle, review_seconds};
 pub use spending::caps_for;

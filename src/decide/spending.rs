@@ -55,18 +55,22 @@ pub(super) fn of_run(snapshot: &Snapshot, view: &FeatureView, run: &RunState) ->
 
 /// Seconds that are left of the minutes of the feature's life, the night and the day; the most there are without caps.
 pub(super) fn seconds_left(snapshot: &Snapshot, view: &FeatureView) -> u64 {
+    let of_feature = seconds_of(feature_caps(&snapshot.config, view), view.spent());
+    of_feature.unwrap_or(u64::MAX).min(seconds_left_of_all(snapshot))
+}
+
+/// The same of the night and the day alone.
+pub(super) fn seconds_left_of_all(snapshot: &Snapshot) -> u64 {
     let config = &snapshot.config;
     let is_night = config.settings.overnight.is_some_and(|hours| hours.holding(snapshot.now).is_some());
     let night = if is_night { config.night_caps() } else { Caps::default() };
-    let scopes = [
-        (feature_caps(config, view), view.spent()),
-        (night, snapshot.spent_tonight),
-        (config.day_caps(), snapshot.spent_today),
-    ];
-    let left = scopes
-        .into_iter()
-        .filter_map(|(caps, spent)| Some(caps.minutes?.saturating_mul(60).saturating_sub(spent.seconds)));
-    left.min().unwrap_or(u64::MAX)
+    let tonight = seconds_of(night, snapshot.spent_tonight);
+    let today = seconds_of(config.day_caps(), snapshot.spent_today);
+    tonight.into_iter().chain(today).min().unwrap_or(u64::MAX)
+}
+
+fn seconds_of(caps: Caps, spent: Spent) -> Option<u64> {
+    Some(caps.minutes?.saturating_mul(60).saturating_sub(spent.seconds))
 }
 
 /// A wait for the end of the night or the day whose budget is used up.

@@ -6,7 +6,8 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     AgentName, BranchName, CallFailure, ChangeSet, ContentHash, Feedback, Finding, GitId, ModelName,
-    PullRequestRef, RepoName, RunId, Spent, Status, Step, StepKey, StepOutcome, Tokens, Triage, Usd,
+    Proposed, PullRequestRef, RepoName, RunId, Spent, Status, Step, StepKey, StepOutcome, Tokens, Triage,
+    Usd,
 };
 
 /// Version of the journal's format, the `v` of each line.
@@ -45,6 +46,9 @@ pub enum Event {
         /// `new` drafts a specification and leaves the note there.
         #[serde(default)]
         from: Option<Status>,
+        /// What is reviewed, where it is a pull request that ado-vault did not write. Such a run has no note and no branch.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        proposed: Option<Box<Proposed>>,
     },
     /// Commits of the run's branch were replaced by one with the same files: one of them held a secret.
     BranchReplaced {
@@ -287,6 +291,8 @@ pub enum RunEnd {
     Split,
     /// A specification was drafted; the note stays in `new` for a human.
     Specified,
+    /// Somebody else's pull request was reviewed; what happens to it is theirs.
+    Reviewed,
 }
 
 impl Event {

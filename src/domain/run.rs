@@ -7,8 +7,8 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     Brake, BranchName, ChangeSet, ContentHash, FeatureId, Feedback, Finding, Gate, GateResult, GitId,
-    PullRequestRef, RepoName, Review, RunEnd, RunId, SpecDraft, Spent, Status, StepKey, StepResult, Tier,
-    Tokens, Triage, WorkPlan,
+    Proposed, PullRequestRef, RepoName, Review, RunEnd, RunId, SpecDraft, Spent, Status, StepKey, StepResult,
+    Tier, Tokens, Triage, WorkPlan,
 };
 
 /// A step that was started, and how it ended if it did.
@@ -59,8 +59,11 @@ pub struct RunState {
     pub target_branch: BranchName,
     pub request: ContentHash,
     pub sandboxed: bool,
-    /// Status of the note when the run began: `new` where it drafts a specification, else `planned`.
+    /// Status of the note when the run began: `new` where it drafts a specification, `review` where it has no note, else
+    /// `planned`.
     pub from: Status,
+    /// What is reviewed, where it is a pull request of somebody else's.
+    pub proposed: Option<Box<Proposed>>,
     pub started: Timestamp,
     /// Time of the last record.
     pub last: Timestamp,

@@ -19,7 +19,8 @@ impl RunState {
     }
 
     fn begin(record: &Record) -> Option<Self> {
-        let Event::Started { run, repo, branch, target_branch, request, sandboxed, from, .. } = &record.event
+        let Event::Started { run, repo, branch, target_branch, request, sandboxed, from, proposed, .. } =
+            &record.event
         else {
             return None;
         };
@@ -32,6 +33,7 @@ impl RunState {
             request: request.clone(),
             sandboxed: *sandboxed,
             from,
+            proposed: proposed.clone(),
             started: record.at,
             last: record.at,
             last_seq: record.seq,

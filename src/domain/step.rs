@@ -9,8 +9,8 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     AgentConfig, AuthorTrust, BranchName, ContentHash, Criterion, FeatureType, Finding, GateDiagnostic,
-    GatePolicy, GateResult, GitId, ModelConfig, Repository, Review, ReviewRule, Role, RunId, SandboxMode,
-    Severity, SpecDraft, WorkPlan,
+    GatePolicy, GateResult, GitId, ModelConfig, Proposal, Repository, Review, ReviewRule, Role, RunId,
+    SandboxMode, Severity, SpecDraft, WorkPlan,
 };
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
@@ -169,6 +169,9 @@ pub struct StepRequest {
     /// Patterns of paths that need a person.
     #[serde(default)]
     pub sensitive_paths: Vec<String>,
+    /// What is reviewed, where somebody else wrote it: its files are read alone, and everything in it is a stranger's.
+    #[serde(default)]
+    pub proposal: Option<Proposal>,
     /// Wall-time limit of the whole step.
     pub timeout_seconds: u64,
 }

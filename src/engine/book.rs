@@ -148,10 +148,10 @@ impl RunBook {
             .collect()
     }
 
-    /// The runs of every feature that has some, oldest first.
+    /// The runs of every feature that has some, oldest first; reviews of others' pull requests are of none.
     pub fn by_feature(&self) -> HashMap<FeatureId, Vec<Shared<RunState>>> {
         let mut runs: HashMap<FeatureId, Vec<Shared<RunState>>> = HashMap::new();
-        for (run, open) in &*self.lock() {
+        for (run, open) in self.lock().iter().filter(|(_, open)| open.state.proposed.is_none()) {
             runs.entry(run.feature.clone()).or_default().push(open.state.clone());
         }
         runs

@@ -23,12 +23,14 @@ pub(super) enum Errand {
     Close,
     /// The end of what was made for the pull request alone.
     Tidy,
+    /// What a review found in somebody else's pull request.
+    Post(GitId),
 }
 
 impl Errand {
     fn step(&self) -> Step {
         match self {
-            Self::Publish(_) => Step::Publish,
+            Self::Publish(_) | Self::Post(_) => Step::Publish,
             Self::Merge(_) | Self::Update(_) | Self::Close | Self::Tidy => Step::Merge,
         }
     }

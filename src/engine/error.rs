@@ -41,6 +41,9 @@ pub enum EngineError {
     InvalidConfig(Vec<Diagnostic>),
     #[error("repository `{0}` has no note in the repositories folder")]
     NoSuchRepository(String),
+    /// A pull request that cannot be reviewed as it is asked for.
+    #[error("{what}; {remedy}")]
+    NotReviewed { what: String, remedy: String },
     #[error(transparent)]
     Sandbox(#[from] SandboxError),
     #[error("cannot start the runtime")]
@@ -52,6 +55,10 @@ pub enum EngineError {
 }
 
 impl EngineError {
+    pub(super) fn not_reviewed(what: String, remedy: &str) -> Self {
+        Self::NotReviewed { what, remedy: remedy.to_owned() }
+    }
+
     /// Whether the same effect may succeed later without a human.
     pub fn may_pass(&self) -> bool {
         match self {

@@ -9,7 +9,7 @@ use async_trait::async_trait;
 use jiff::Timestamp;
 use tokio_util::sync::CancellationToken;
 
-use super::{redact, setup};
+use super::{redact, setup, stranger};
 use crate::agents::{self, AgentAnswer, AgentError, AgentJob, AgentTools, ToolRecorder};
 use crate::domain::{
     ChangeSet, GateDiagnostic, GateResult, GitId, Step, StepOutcome, StepRequest, StepResult,
@@ -43,7 +43,7 @@ pub struct InProcess {
 }
 
 /// Bytes of diff that a reviewer or tester is shown.
-const DIFF_BYTES: usize = 200_000;
+pub(super) const DIFF_BYTES: usize = 200_000;
 
 #[async_trait]
 impl StepExecutor for InProcess {
@@ -71,6 +71,9 @@ impl StepExecutor for InProcess {
 
 impl InProcess {
     async fn run(&self, request: &StepRequest, services: &StepServices) -> Result<StepResult, StepError> {
+        if let Some(proposal) = &request.proposal {
+            return stranger::review(self, request, proposal, services).await;
+        }
         let place = Place::prepare(request, &self.forges).await?;
         self.hooks(request, &place, services).await?;
         let result = match request.key.step {
@@ -271,7 +274,7 @@ pub(super) fn passed_on(names: &[String]) -> BTreeMap<String, String> {
 }
 
 /// Runs file and git work off the async threads.
-async fn blocking<T: Send + 'static>(
+pub(super) async fn blocking<T: Send + 'static>(
     work: impl FnOnce() -> Result<T, StepError> + Send + 'static,
 ) -> Result<T, StepError> {
     tokio::task::spawn_blocking(work).await.map_err(|error| StepError::Task(error.to_string()))?

@@ -25,6 +25,9 @@ impl Engine {
         self.in_flight.remove(&run);
         let spent = self.state(&run)?.last_try().map(|step| step.spent).unwrap_or_default();
         self.say(&Said::StepFinished { run: run.clone(), key, outcome: Box::new(outcome), spent });
+        if self.state(&run)?.proposed.is_some() {
+            return self.review_ended(&run, &what);
+        }
         if look.feature(&run.feature).is_some() {
             self.write_run(look, &run, NoteChange::default(), &what, "step-finished")?;
         }
@@ -97,9 +100,12 @@ impl Engine {
         Ok(Some(removed))
     }
 
-    /// Worktrees of runs that ended, left by a crash. One that is kept was reported when its run ended.
+    /// Worktrees of runs that ended, and of reviews, left by a crash. One that is kept was reported when its run ended.
     pub(super) async fn sweep_worktrees(&self, look: &Observation) {
         for run in self.book.all() {
+            if run.proposed.is_some() && run.ended.is_none() {
+                self.remove_proposal(look, &run.id);
+            }
             if run.ended.is_some() && look.feature(&run.id.feature).is_some() {
                 let removed = self.try_remove_worktree(look, &run.id).await;
                 self.say_removal(&run.id, removed.map(|_| None));

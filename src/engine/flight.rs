@@ -14,7 +14,7 @@ use super::sighting::Sighting;
 use super::{EngineError, Said, StepServices, request};
 use crate::decide;
 use crate::domain::{
-    Diagnostic, FeatureView, Instruction, RunId, StepKey, StepOutcome, StepRequest, StepResult,
+    Diagnostic, FeatureView, Instruction, RunId, ScopeCaps, StepKey, StepOutcome, StepRequest, StepResult,
 };
 
 /// Time that steps get to stop by themselves at a signal.
@@ -36,6 +36,19 @@ pub(super) struct Finished {
     pub outcome: StepOutcome,
 }
 
+/// A step that is to begin.
+pub(super) struct Launch {
+    pub run: RunId,
+    pub key: StepKey,
+    pub attempt: u32,
+    /// Everything that it needs, or what is missing for that.
+    pub request: Result<StepRequest, Diagnostic>,
+    pub earlier: Earlier,
+    pub caps: ScopeCaps,
+    /// The longest that it may take.
+    pub seconds: u64,
+}
+
 pub(super) struct Flight {
     pub key: StepKey,
     pub cancel: CancellationToken,
@@ -55,16 +68,28 @@ impl Engine {
         let config = &look.snapshot.config;
         let request =
             request::step_request(&self.vault, &look.snapshot, view, &state, key, attempt, instruction);
-        let earlier = Earlier::of(&self.vault, &state, &self.book.records(run)?, key);
-        let caps = decide::caps_for(config, view, &state);
-        let seconds = decide::step_seconds(&look.snapshot, view, &state);
-        let granted = match self.book.begin_step(run, key, attempt, (&caps, seconds))? {
+        let launch = Launch {
+            run: run.clone(),
+            key,
+            attempt,
+            request,
+            earlier: Earlier::of(&self.vault, &state, &self.book.records(run)?, key),
+            caps: decide::caps_for(config, view, &state),
+            seconds: decide::step_seconds(&look.snapshot, view, &state),
+        };
+        if let Err(over) = self.launch(launch)? {
+            // Another run took it since the look; the next one sees that and waits.
+            tracing::info!(%run, %key, %over, "the step is not begun");
+        }
+        Ok(())
+    }
+
+    /// Begins a step beside the loop, or gives the cap that leaves nothing for it.
+    pub(super) fn launch(&mut self, launch: Launch) -> Result<Result<(), String>, EngineError> {
+        let Launch { run, key, attempt, request, earlier, caps, seconds } = launch;
+        let granted = match self.book.begin_step(&run, key, attempt, (&caps, seconds))? {
             Ok(granted) => granted,
-            Err(over) => {
-                // Another run took it since the look; the next one sees that and waits.
-                tracing::info!(%run, %key, %over, "the step is not begun");
-                return Ok(());
-            }
+            Err(over) => return Ok(Err(over)),
         };
         self.say(&Said::StepStarted { run: run.clone(), key, attempt });
         let cancel = CancellationToken::new();
@@ -75,8 +100,8 @@ impl Engine {
             Err(problem) => {
                 let outcome = cannot_begin(&problem);
                 // The receiver lives in this engine, so sending cannot fail.
-                let _ = done.send(Ended::Step(Finished { run: run.clone(), key, attempt, outcome }));
-                return Ok(());
+                let _ = done.send(Ended::Step(Finished { run, key, attempt, outcome }));
+                return Ok(Ok(()));
             }
         };
         let ledger = Arc::new(RunLedger {
@@ -87,7 +112,7 @@ impl Engine {
             earlier,
         });
         let services = StepServices { ledger: ledger.clone(), recorder: ledger.clone(), cancel };
-        let (executor, run) = (self.executor.clone(), run.clone());
+        let executor = self.executor.clone();
         let step = tokio::spawn(async move {
             ledger.room().await;
             executor.execute(request, services).await
@@ -96,7 +121,7 @@ impl Engine {
             let outcome = step.await.unwrap_or_else(|error| cannot_begin(&crashed(&error)));
             let _ = done.send(Ended::Step(Finished { run, key, attempt, outcome }));
         });
-        Ok(())
+        Ok(Ok(()))
     }
 
     pub(super) fn take_ended(&mut self, ended: Option<Ended>) -> Result<(), EngineError> {
@@ -138,10 +163,11 @@ impl Engine {
         }
     }
 
-    /// A step whose note is gone is stopped.
+    /// A step whose note is gone is stopped; reviews of others' pull requests have none.
     pub(super) fn cancel_orphans(&mut self, look: &Observation) {
         for (run, flight) in &self.in_flight {
-            if look.feature(&run.feature).is_none() && !flight.cancel.is_cancelled() {
+            let has_none = self.book.state(run).is_some_and(|state| state.proposed.is_some());
+            if look.feature(&run.feature).is_none() && !has_none && !flight.cancel.is_cancelled() {
                 self.say(&Said::Problem { what: format!("{run}: its note is gone; the step is stopped") });
                 flight.cancel.cancel();
             }

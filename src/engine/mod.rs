@@ -29,6 +29,7 @@ mod pace;
 mod perform;
 mod preview;
 mod progress;
+mod proposals;
 mod publish;
 mod reader;
 mod recover;
@@ -37,6 +38,7 @@ mod request;
 mod secrets;
 mod setup;
 mod sighting;
+mod stranger;
 mod transition;
 
 pub use bell::webhook_secret_of;
@@ -49,6 +51,7 @@ pub use execute::{InProcess, StepExecutor, StepServices};
 pub use observe::{Circumstances, Observation, Observer, repository_problem};
 pub use preview::Rewrite;
 pub use progress::{Listener, Quiet, Said};
+pub use proposals::{ReviewOrder, ReviewReport, Reviewed};
 pub use reader::{Seen, see};
 pub use redact::{text as without_secrets, value as value_without_secrets};
 

@@ -172,6 +172,7 @@ impl Engine {
             version: env!("CARGO_PKG_VERSION").to_owned(),
             sandboxed: self.sandbox.is_enforcing(),
             from: Some(from),
+            proposed: None,
         };
         self.book.begin(run, event)?;
         let change = NoteChange::default().unwaiting().untick();
@@ -346,6 +347,7 @@ impl Engine {
             RunEnd::Split => "split into smaller features",
             RunEnd::Specified => "specification drafted, waits for a human",
             RunEnd::Merged => "merged",
+            RunEnd::Reviewed => "reviewed",
         };
         self.project(look, run, change, what, "ended")?;
         self.remove_worktree(look, run).await;

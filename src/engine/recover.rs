@@ -100,6 +100,12 @@ impl Engine {
 
     fn recover_runs(&mut self, look: &Observation, cut_off: &[Intended]) -> Result<(), EngineError> {
         for run in self.book.all() {
+            if run.proposed.is_some() {
+                if !self.uncommitted(&run)?.is_empty() {
+                    self.commit_review(&run.id, "finished what a crash cut off", "recovered")?;
+                }
+                continue;
+            }
             // A run of another machine is recovered there.
             if look.feature(&run.id.feature).is_none_or(|view| view.claimed_by.is_some()) {
                 continue;

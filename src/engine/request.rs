@@ -71,6 +71,7 @@ pub fn step_request(
         budget_left: budget_left(config, view, run, key),
         sandbox: config.settings.sandbox,
         sensitive_paths: config.sensitive_paths(Some(&repository.name)),
+        proposal: None,
         timeout_seconds: decide::step_seconds(snapshot, view, run),
     })
 }

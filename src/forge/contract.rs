@@ -5,7 +5,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 
 use super::ForgeError;
-use crate::domain::{GitId, MergeMethod, PullRequestDraft, PullRequestRef, PullRequestView};
+use crate::domain::{GitId, MergeMethod, Proposal, PullRequestDraft, PullRequestRef, PullRequestView};
 use crate::workspace::GitCredential;
 
 /// Where pull requests live. Every call looks before it acts and may be repeated.
@@ -31,6 +31,14 @@ pub trait Forge: Send + Sync {
     async fn credential(&self) -> Result<Option<GitCredential>, ForgeError> {
         Ok(None)
     }
+    /// The key of the pull request that a person names by number or address; `None` for one of another repository.
+    fn key_of(&self, _: &str) -> Option<String> {
+        None
+    }
+    /// Reads a pull request that anybody may have written.
+    async fn proposal(&self, key: &str) -> Result<Proposal, ForgeError> {
+        Err(ForgeError::NotFound { key: key.to_owned() })
+    }
     /// Answers feedback in its place, once, and settles it there. A place that is gone needs no answer.
     async fn answer(&self, _: &PullRequestRef, _: &Answer) -> Result<(), ForgeError> {
         Ok(())
@@ -54,7 +62,7 @@ pub trait Forge: Send + Sync {
 pub struct Answer {
     /// Tells answers apart; the same one is not given twice.
     pub id: String,
-    /// As the feedback named it.
+    /// As the feedback named it; empty for the page of the pull request.
     pub place: String,
     /// Markdown.
     pub text: String,

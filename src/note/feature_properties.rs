@@ -10,8 +10,8 @@ use super::coerce::{link_text, unlinked};
 use super::entry::{Entries, entries};
 use super::yaml::parse_pairs;
 use crate::domain::{
-    AuthorTrust, BranchName, Diagnostic, FeatureId, FeatureProperties, FeatureType, Level, RareProperties,
-    Severity, Status, Tier, Usd,
+    AuthorTrust, BranchName, Diagnostic, FeatureId, FeatureProperties, FeatureType, Level, REVIEW_PREFIX,
+    RareProperties, Severity, Status, Tier, Usd,
 };
 
 /// What a front matter says.
@@ -56,7 +56,7 @@ impl<'a> Reading<'a> {
                 "id",
                 "bad-id",
                 strict,
-                |text| text.trim().parse::<FeatureId>().ok(),
+                |text| text.trim().parse::<FeatureId>().ok().filter(|id| id.prefix() != REVIEW_PREFIX),
                 "write `FR-` and digits, such as `FR-056`",
             ),
             title: self.text("title", "bad-title", loose),

@@ -4,8 +4,8 @@ use serde_json::{Map, Value};
 
 use crate::domain::{
     AgentConfig, ApprovalPolicy, Backend, BranchName, Diagnostic, FeatureId, ForgeKind, GateKind, GatePolicy,
-    ModelConfig, PLACEHOLDERS, Provider, Repository, Routing, SECRET_WORDS, SandboxMode, SandboxProfile,
-    Settings, Tool, placeholders,
+    ModelConfig, PLACEHOLDERS, Provider, REVIEW_PREFIX, Repository, Routing, SECRET_WORDS, SandboxMode,
+    SandboxProfile, Settings, Tool, placeholders,
 };
 
 /// A property that does not keep its limits.
@@ -81,7 +81,7 @@ pub(crate) fn settings(settings: &Settings, given: &Given) -> Vec<Breach> {
     let mut limits = Limits::new(given);
     limits.hold(
         "id_prefix",
-        FeatureId::new(&settings.id_prefix, 1).is_ok(),
+        FeatureId::new(&settings.id_prefix, 1).is_ok() && settings.id_prefix != REVIEW_PREFIX,
         format!("`{}` cannot begin an id", settings.id_prefix),
         "use upper-case letters and digits, such as `FR`",
     );

@@ -46,6 +46,12 @@ pub enum WorkspaceError {
     /// Another process keeps the repository's lock.
     #[error("repository `{name}` is locked by another process")]
     Busy { name: RepoName },
+    /// What somebody proposes cannot be looked at.
+    #[error("what is proposed cannot be looked at: {reason}")]
+    Proposal { reason: String },
+    /// The head that was asked for is not the one that is proposed now.
+    #[error("the head is {now} by now, not {then}", now = now.short(), then = then.short())]
+    HeadMoved { then: GitId, now: GitId },
     #[error("worktree of run `{run}` does not exist")]
     NoWorktree { run: crate::domain::RunId },
     #[error("hook `{hook}` failed: {detail}")]
@@ -96,6 +102,8 @@ impl WorkspaceError {
             Self::Conflict { .. } => "merge the target branch into the branch by hand, or ask for rework".into(),
             Self::Dirty { .. } => "commit or stash these changes, or switch to another branch".into(),
             Self::Busy { .. } => "wait; it is tried again".into(),
+            Self::Proposal { .. } => "look at it by hand, with care".into(),
+            Self::HeadMoved { .. } => "ask again for its review".into(),
             Self::NoWorktree { .. } => "start the step again; it makes the worktree anew".into(),
             Self::Hook { hook, .. } | Self::Sandbox { hook, .. } => {
                 format!("mend `{hook}` in the repository note")

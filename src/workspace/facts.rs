@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 use super::diff::escaped;
 use super::stage::joined;
 use super::{Workspace, WorkspaceError, Worktree};
+use crate::domain::GitId;
 
 const MOST_LINES: usize = 300;
 const MOST_DEPTH: usize = 4;
@@ -139,6 +140,16 @@ impl Workspace {
         let head = self
             .local_head(&repository, &worktree.branch)?
             .ok_or_else(|| self.no_branch(&worktree.branch))?;
+        self.facts_of(&GitId(head.to_string()))
+    }
+
+    /// Facts about the repository as a commit has it.
+    ///
+    /// # Errors
+    /// `NoCommit`, or when git data cannot be read.
+    pub fn facts_of(&self, commit: &GitId) -> Result<RepositoryFacts, WorkspaceError> {
+        let repository = self.git()?;
+        let head = self.commit_of(&repository, commit)?.id();
         self.facts_at(&repository, head)
             .map_err(|source| WorkspaceError::git(format!("read repository `{}`", self.name), source))
     }

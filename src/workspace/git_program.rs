@@ -103,6 +103,26 @@ impl GitProgram {
         self.remote_head(branch)
     }
 
+    /// Fetches what the remote has under one of its references into one of ours. Nothing is checked out, and no submodule is
+    /// looked at.
+    pub(super) fn fetch_reference(&self, reference: &str, to: &str) -> Result<(), WorkspaceError> {
+        let is_plain =
+            |name: &str| name.strip_prefix("refs/").is_some_and(|rest| rest.parse::<BranchName>().is_ok());
+        if !is_plain(reference) || !is_plain(to) {
+            let reason = format!("`{}` is no reference", escaped(reference));
+            return Err(WorkspaceError::BadRemote { remote: self.remote.clone(), reason });
+        }
+        let options = [
+            "--no-tags",
+            "--no-write-fetch-head",
+            "--no-auto-maintenance",
+            "--no-recurse-submodules",
+            "--quiet",
+        ];
+        let output = self.run("fetch", &options, &[format!("+{reference}:{to}")])?;
+        if output.success { Ok(()) } else { Err(self.unreachable(&output)) }
+    }
+
     /// The head of a branch at the remote as of now.
     pub(super) fn ask_head(&self, branch: &BranchName) -> Result<Option<Oid>, WorkspaceError> {
         let reference = format!("refs/heads/{branch}");

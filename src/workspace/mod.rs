@@ -22,6 +22,7 @@ mod index_file;
 mod integrity;
 mod integrity_rules;
 mod merge;
+mod proposal;
 mod push;
 mod remove;
 mod repository;

@@ -79,7 +79,7 @@ fn is_merged(repository: &Repository, worktree: &Worktree, tip: Oid) -> Result<b
     Ok(false)
 }
 
-fn remove_folder(path: &Path) -> Result<(), WorkspaceError> {
+pub(super) fn remove_folder(path: &Path) -> Result<(), WorkspaceError> {
     let (Some(parent), Some(name)) = (path.parent(), path.file_name()) else { return Ok(()) };
     let removed = match Folder::open(parent) {
         Ok(parent) => parent.remove(name.as_encoded_bytes()),

@@ -4,7 +4,7 @@ use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use git2::Oid;
+use git2::{Commit, Oid, Repository};
 
 use super::beneath::Folder;
 use super::ignored::Ignored;
@@ -99,15 +99,25 @@ impl Workspace {
         let worktree = {
             let _lock = self.lock()?;
             self.claim_branch(&repository, run, branch, wanted.id())?;
-            self.lay_out(run, branch)?
+            self.lay_out(run, branch, &format!("ref: refs/heads/{branch}"))?
         };
+        self.fill(&repository, &worktree, &wanted)?;
+        Ok(worktree)
+    }
+
+    /// Makes the worktree's files what a commit says.
+    pub(super) fn fill(
+        &self,
+        repository: &Repository,
+        worktree: &Worktree,
+        wanted: &Commit<'_>,
+    ) -> Result<(), WorkspaceError> {
         let failed = |source| WorkspaceError::io("open", &worktree.path, source);
         let root = Folder::open(&worktree.path).map_err(failed)?;
         let tree = wanted.tree().map_err(|source| WorkspaceError::git("read a tree", source))?;
         let index = IndexFile::read(&worktree.git_dir);
-        let entries = restore(&repository, &root, &tree, &self.own_rules(), &index, self.hidden.as_deref())?;
-        index.write(&entries)?;
-        Ok(worktree)
+        let entries = restore(repository, &root, &tree, &self.own_rules(), &index, self.hidden.as_deref())?;
+        index.write(&entries)
     }
 
     /// The run's worktree, if it is there.
@@ -196,8 +206,13 @@ impl Workspace {
         self.move_branch(repository, branch, Some(tip), wanted, "back to the last completed step")
     }
 
-    /// The worktree's folder and git data, made or mended. The same files as `git worktree add` makes.
-    fn lay_out(&self, run: &RunId, branch: &BranchName) -> Result<Worktree, WorkspaceError> {
+    /// The worktree's folder and git data, made or mended; `head` is what its HEAD says. The same files as `git worktree add` makes.
+    pub(super) fn lay_out(
+        &self,
+        run: &RunId,
+        branch: &BranchName,
+        head: &str,
+    ) -> Result<Worktree, WorkspaceError> {
         let (path, git_dir) = self.places(run);
         make_folder(&self.worktrees)?;
         make_folder(&git_dir)?;
@@ -225,13 +240,13 @@ impl Workspace {
         }
         put(&git_dir, "commondir", "../..\n")?;
         put(&git_dir, "gitdir", &format!("{}\n", path.join(".git").display()))?;
-        put(&git_dir, "HEAD", &format!("ref: refs/heads/{branch}\n"))?;
+        put(&git_dir, "HEAD", &format!("{head}\n"))?;
         put(&path, ".git", &format!("gitdir: {}\n", git_dir.display()))?;
         Ok(Worktree { run: run.clone(), branch: branch.clone(), path, git_dir })
     }
 
     /// Where a run's files and git data belong.
-    fn places(&self, run: &RunId) -> (PathBuf, PathBuf) {
+    pub(super) fn places(&self, run: &RunId) -> (PathBuf, PathBuf) {
         let folder = folder_name(run, &self.name);
         // Two vaults may work on one repository: their worktrees lie in different folders.
         let place = ContentHash::of(self.worktrees.as_os_str().as_encoded_bytes());

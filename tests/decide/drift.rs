@@ -171,6 +171,7 @@ fn at_work(work: &str) -> World {
                 version: String::new(),
                 sandboxed: true,
                 from: None,
+                proposed: None,
             };
             world.append(&run, started);
         }

@@ -93,6 +93,7 @@ fn run(id: FeatureId, events: Vec<Event>) -> RunState {
         version: String::new(),
         sandboxed: true,
         from: events.len().is_multiple_of(3).then_some(Status::New),
+        proposed: None,
     };
     let records: Vec<Record> = std::iter::once(started)
         .chain(events)

@@ -135,6 +135,7 @@ impl World {
                     version: "0".into(),
                     sandboxed: true,
                     from: Some(from),
+                    proposed: None,
                 };
                 self.append(&run, started);
                 self.view().feature.properties.approved = None;

@@ -107,6 +107,7 @@ fn begin(vault: &Vault, now: &Arc<AtomicI64>) -> RunBook {
             version: String::new(),
             sandboxed: false,
             from: None,
+            proposed: None,
             run: run.clone(),
         };
         book.begin(&run, event).unwrap();

@@ -129,6 +129,7 @@ fn a_crash_right_after_the_start_costs_no_second_run_and_no_move() {
         version: "0".into(),
         sandboxed: false,
         from: Some(Status::New),
+        proposed: None,
     };
     place.book().begin(&run, started).unwrap();
     assert_eq!(place.work(), Outcome::WaitsForHuman);

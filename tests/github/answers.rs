@@ -8,6 +8,9 @@ use super::contract::sample;
 use super::fake::{Call, Pull, State, TOKEN};
 use super::issues;
 
+/// When everything happens that has no time of its own.
+pub const NOON: &str = "2026-11-21T12:00:00Z";
+
 /// An answer.
 pub struct Reply {
     pub status: u16,
@@ -167,6 +170,9 @@ fn open_pull(state: &mut State, body: &Value) -> Reply {
         title: text("title"),
         body: text("body"),
         head,
+        fork: None,
+        author: "ado-bot".to_owned(),
+        updated: NOON.to_owned(),
         base,
         draft: body["draft"] == true,
         closed: false,
@@ -210,7 +216,7 @@ pub fn merge(state: &mut State, at: usize, body: &Value) -> Reply {
     if pull.closed || pull.merged.is_some() || pull.draft {
         return Reply::error(405, "Pull Request is not mergeable");
     }
-    let head = state.head(&pull.head).unwrap_or_default();
+    let head = state.head_of(&pull).unwrap_or_default();
     if body["sha"].as_str().is_some_and(|sha| sha != head) {
         return Reply::error(409, "Head branch was modified. Review and try the merge again.");
     }
@@ -266,9 +272,10 @@ pub fn user(login: &str) -> Value {
 }
 
 pub fn pull_json(state: &State, pull: &Pull, component: &str) -> Value {
-    let end = |branch: &str| json!({"ref": branch, "sha": state.head(branch).unwrap_or_default()});
+    let end = |branch: &str, sha: Option<String>, home: &str| json!({"ref": branch, "sha": sha.unwrap_or_default(), "repo": {"full_name": home}});
     let closed = pull.closed || pull.merged.is_some();
-    let mut head = end(&pull.head);
+    let home = pull.fork.as_deref().unwrap_or("acme/app");
+    let mut head = end(&pull.head, state.head_of(pull), home);
     if let Some(merged) = &pull.merged_head {
         head["sha"] = json!(merged);
     }
@@ -280,18 +287,19 @@ pub fn pull_json(state: &State, pull: &Pull, component: &str) -> Value {
         "title": pull.title,
         "body": pull.body,
         "draft": pull.draft,
-        "merged_at": pull.merged.as_ref().map(|_| "2026-11-21T12:00:00Z"),
+        "merged_at": pull.merged.as_ref().map(|_| NOON),
         "merge_commit_sha": pull.merged,
         "head": head,
-        "base": end(&pull.base),
+        "base": end(&pull.base, state.head(&pull.base), "acme/app"),
         "labels": pull.labels.iter().map(|name| label(name)).collect::<Vec<_>>(),
         "requested_reviewers": pull.reviewers.iter().map(|login| user(login)).collect::<Vec<_>>(),
-        "user": user("ado-bot"),
+        "user": user(&pull.author),
+        "updated_at": pull.updated,
     });
     if component == "pull-request" {
         fields["merged"] = json!(pull.merged.is_some());
         fields["auto_merge"] = state.rules.auto_merge();
-        if let (Some(base), Some(head), false) = (state.head(&pull.base), state.head(&pull.head), closed) {
+        if let (Some(base), Some(head), false) = (state.head(&pull.base), state.head_of(pull), closed) {
             let merges = state.git(&["merge-tree", "--write-tree", &base, &head]).is_some();
             fields["mergeable"] = json!(merges);
             fields["mergeable_state"] = json!(if merges { "clean" } else { "dirty" });

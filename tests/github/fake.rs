@@ -65,7 +65,11 @@ pub struct Pull {
     pub number: u64,
     pub title: String,
     pub body: String,
+    /// Name of its branch; with `fork` a branch of that repository, whose commits are here under `refs/pull` alone.
     pub head: String,
+    pub fork: Option<String>,
+    pub author: String,
+    pub updated: String,
     pub base: String,
     pub draft: bool,
     pub closed: bool,
@@ -411,9 +415,19 @@ impl State {
         self.git(&["rev-parse", "--verify", "--quiet", &format!("refs/heads/{branch}")])
     }
 
+    /// The commit that a pull request is at.
+    pub fn head_of(&self, pull: &Pull) -> Option<String> {
+        match &pull.fork {
+            Some(_) => {
+                self.git(&["rev-parse", "--verify", "--quiet", &format!("refs/pull/{}/head", pull.number)])
+            }
+            None => self.head(&pull.head),
+        }
+    }
+
     /// The head of the first pull request.
     pub fn ci_head(&self) -> String {
-        self.pulls.first().and_then(|pull| self.head(&pull.head)).unwrap_or_default()
+        self.pulls.first().and_then(|pull| self.head_of(pull)).unwrap_or_default()
     }
 
     /// What git says; `None` when it fails.

@@ -183,6 +183,21 @@ const HOST: &[(u8, &[(&str, &str)])] = &[
         ],
     ),
     (
+        65,
+        &[
+            (
+                "tests/github/forks.rs",
+                "case_65_a_fork_runs_with_credentials_where_it_is_checked_out_and_not_where_it_is_reviewed",
+            ),
+            ("src/workspace/proposal.rs", "names_that_lead_elsewhere_are_refused"),
+            (
+                "src/workspace/proposal.rs",
+                "a_tree_that_is_larger_than_its_objects_is_refused_before_it_is_laid_out",
+            ),
+            ("tests/github/reviews.rs", "orders_in_what_a_stranger_wrote_are_findings_and_no_orders"),
+        ],
+    ),
+    (
         66,
         &[
             ("tests/engine_behaviour/words.rs", "text_that_gives_orders_is_fenced_in_every_prompt"),
@@ -190,9 +205,6 @@ const HOST: &[(u8, &[(&str, &str)])] = &[
         ],
     ),
 ];
-
-/// Cases of what is not built yet: they are said to be missing.
-const NOT_BUILT: [u8; 1] = [65];
 
 fn read(path: &str) -> String {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(path);
@@ -219,7 +231,7 @@ fn every_case_has_its_tests() {
         }
     }
     let missing: Vec<u8> = (1..=66).filter(|number| !known.contains_key(number)).collect();
-    assert_eq!(missing, NOT_BUILT);
+    assert_eq!(missing, Vec::<u8>::new());
 }
 
 #[cfg(target_os = "linux")]
@@ -239,8 +251,4 @@ fn the_page_lists_every_case() {
     let rows =
         page.lines().filter_map(|line| line.strip_prefix("| ")?.split(" | ").next()?.parse::<u8>().ok());
     assert_eq!(rows.collect::<Vec<_>>(), (1..=66).collect::<Vec<_>>());
-    for number in NOT_BUILT {
-        let row = page.lines().find(|line| line.starts_with(&format!("| {number} |"))).unwrap();
-        assert!(row.contains("not built yet"), "{row}");
-    }
 }

@@ -43,6 +43,20 @@ impl Address {
         format!("{}/{}#{number}", self.owner, self.name)
     }
 
+    /// 7 of the address of the repository's issue or pull request 7, or of `owner/name#7`; `None` for any other.
+    pub fn number_in(&self, name: &str) -> Option<u64> {
+        let slug = format!("{}/{}", self.owner, self.name).to_lowercase();
+        if let Some((before, number)) = name.rsplit_once('#')
+            && before.to_lowercase() == slug
+        {
+            return number.parse().ok();
+        }
+        let parts = ["/issues/", "/pull/"];
+        let (before, rest) = parts.into_iter().find_map(|part| name.split_once(part))?;
+        let number = rest.split(['/', '?', '#']).next()?;
+        before.to_lowercase().ends_with(&format!("/{slug}")).then(|| number.parse().ok()).flatten()
+    }
+
     /// The address that git's credentials are for: scheme and host.
     pub fn git_host(&self) -> String {
         if self.base == PUBLIC {
@@ -93,5 +107,22 @@ mod tests {
         }
         assert_eq!(address(None).path("/pulls/7"), "/repos/acme/app/pulls/7");
         assert_eq!(number_of(&address(None).key(7)), Some(7));
+    }
+
+    #[test]
+    fn an_address_of_the_repository_names_a_number() {
+        for (name, number) in [
+            ("https://github.com/acme/app/pull/7", Some(7)),
+            ("https://github.com/Acme/App/issues/7/", Some(7)),
+            ("https://github.com/acme/app/pull/7/files?w=1#diff", Some(7)),
+            ("acme/app#7", Some(7)),
+            ("https://github.com/acme/other/pull/7", None),
+            ("https://github.com/evilacme/app/pull/7", None),
+            ("other/app#7", None),
+            ("https://github.com/acme/app/pull/x", None),
+            ("https://github.com/acme/app", None),
+        ] {
+            assert_eq!(address(None).number_in(name), number, "{name}");
+        }
     }
 }

@@ -16,8 +16,8 @@ use super::remarks::remarks;
 use super::reviews::approval;
 use super::words::{outgoing, outgoing_line};
 use crate::domain::{
-    Feedback, ForgeApproval, ForgeKind, ForgeSettings, GitId, MergeMethod, PullRequestDraft, PullRequestRef,
-    PullRequestState, PullRequestView, Standing,
+    Feedback, ForgeApproval, ForgeKind, ForgeSettings, GitId, MergeMethod, Proposal, PullRequestDraft,
+    PullRequestRef, PullRequestState, PullRequestView, Standing,
 };
 use crate::forge::{Answer as Reply, Forge, ForgeError, MergeOrder, Merging};
 use crate::workspace::GitCredential;
@@ -129,10 +129,23 @@ impl Forge for GithubForge {
         done(&path, answer).map(|_| ())
     }
 
+    fn key_of(&self, name: &str) -> Option<String> {
+        let number = name.strip_prefix('#').unwrap_or(name).parse().ok();
+        number.or_else(|| self.address.number_in(name)).map(|number| self.address.key(number))
+    }
+
+    async fn proposal(&self, key: &str) -> Result<Proposal, ForgeError> {
+        let path = self.pull(number_of(key).ok_or_else(|| not_found(key))?, "");
+        self.read_at(key, &path).await?.proposal(&self.address).ok_or_else(|| ForgeError::Refused {
+            what: path,
+            status: 200,
+            why: "the names of its branches or its author cannot be read".to_owned(),
+        })
+    }
+
     async fn answer(&self, pull_request: &PullRequestRef, answer: &Reply) -> Result<(), ForgeError> {
-        let not_found = || ForgeError::NotFound { key: pull_request.key.clone() };
-        let number = number_of(&pull_request.key).ok_or_else(not_found)?;
-        self.answer_at(number, answer).await
+        let key = &pull_request.key;
+        self.answer_at(number_of(key).ok_or_else(|| not_found(key))?, answer).await
     }
 
     async fn is_queued(&self, pull_request: &PullRequestRef) -> Result<bool, ForgeError> {
@@ -165,13 +178,16 @@ impl GithubForge {
     }
 
     pub(super) async fn read(&self, pull_request: &PullRequestRef) -> Result<PullRequest, ForgeError> {
-        let not_found = || ForgeError::NotFound { key: pull_request.key.clone() };
-        let path = self.pull(number_of(&pull_request.key).ok_or_else(not_found)?, "");
-        let answer = self.client.get(&self.address, &path).await?;
+        let key = &pull_request.key;
+        self.read_at(key, &self.pull(number_of(key).ok_or_else(|| not_found(key))?, "")).await
+    }
+
+    async fn read_at(&self, key: &str, path: &str) -> Result<PullRequest, ForgeError> {
+        let answer = self.client.get(&self.address, path).await?;
         if matches!(answer.status, 404 | 410) {
-            return Err(not_found());
+            return Err(not_found(key));
         }
-        understood(&path, done(&path, answer)?)
+        understood(path, done(path, answer)?)
     }
 
     /// What people who may instruct ask for, and the review of one who may approve.
@@ -299,6 +315,10 @@ fn merging(order: &MergeOrder) -> Value {
 /// The body of a success.
 pub(super) fn done(path: &str, answer: Answer) -> Result<Value, ForgeError> {
     if answer.is_success() { Ok(answer.body) } else { Err(refused(path, &answer)) }
+}
+
+fn not_found(key: &str) -> ForgeError {
+    ForgeError::NotFound { key: key.to_owned() }
 }
 
 fn understood(path: &str, body: Value) -> Result<PullRequest, ForgeError> {

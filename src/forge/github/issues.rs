@@ -57,7 +57,7 @@ impl Issues for GithubForge {
 
     async fn report(&self, url: &str, report: &IssueReport) -> Result<(), ForgeError> {
         let Some(body) = self.read_issue(url).await? else { return Ok(()) };
-        let (Some(issue), Some(number)) = (self.understood(&body), self.number_at(url)) else {
+        let (Some(issue), Some(number)) = (self.understood(&body), self.address.number_in(url)) else {
             return Ok(());
         };
         if let Some(label) = &report.label {
@@ -85,14 +85,14 @@ impl Issues for GithubForge {
     }
 
     async fn comments(&self, url: &str) -> Result<Vec<Comment>, ForgeError> {
-        let Some(number) = self.number_at(url) else { return Ok(vec![]) };
+        let Some(number) = self.address.number_in(url) else { return Ok(vec![]) };
         let path = format!("{}?{PAGE}", self.issue_path(number, "/comments"));
         let found = self.client.list(&self.address, &path, None).await?;
         Ok(found.iter().filter_map(comment).filter(|comment| !comment.body.contains(OWN)).collect())
     }
 
     async fn reply(&self, reply: &Reply) -> Result<(), ForgeError> {
-        let Some(number) = self.number_at(&reply.thread) else { return Ok(()) };
+        let Some(number) = self.address.number_in(&reply.thread) else { return Ok(()) };
         let (reaction, words, marker) = match &reply.kind {
             ReplyKind::Accepted => ("+1", None, String::new()),
             ReplyKind::Refused(why) => (
@@ -128,16 +128,8 @@ impl GithubForge {
         self.address.path(&format!("/issues/{number}{rest}"))
     }
 
-    /// 7 of the address of the repository's issue or pull request 7; `None` for addresses of anything else.
-    fn number_at(&self, url: &str) -> Option<u64> {
-        let url = url.trim_end_matches('/');
-        let (before, number) = url.rsplit_once("/issues/").or_else(|| url.rsplit_once("/pull/"))?;
-        let ends = format!("/{}/{}", self.address.owner, self.address.name).to_lowercase();
-        before.to_lowercase().ends_with(&ends).then(|| number.parse().ok()).flatten()
-    }
-
     async fn read_issue(&self, url: &str) -> Result<Option<Value>, ForgeError> {
-        let Some(number) = self.number_at(url) else { return Ok(None) };
+        let Some(number) = self.address.number_in(url) else { return Ok(None) };
         let path = self.issue_path(number, "");
         let answer = self.client.get(&self.address, &path).await?;
         match answer.status {

@@ -3,8 +3,11 @@
 use serde::Deserialize;
 use serde_json::{Value, json};
 
+use super::address::Address;
 use super::words::{outgoing, outgoing_line};
-use crate::domain::{GitId, PullRequestDraft, PullRequestState, Standing};
+use crate::domain::{
+    ForgeKind, GitId, Proposal, PullRequestDraft, PullRequestRef, PullRequestState, Standing,
+};
 
 /// The fields that are read.
 #[derive(Debug, Clone, PartialEq, Deserialize)]
@@ -16,6 +19,8 @@ pub(super) struct PullRequest {
     pub state: String,
     pub title: String,
     pub body: Option<String>,
+    #[serde(default)]
+    pub user: Option<User>,
     #[serde(default)]
     pub draft: bool,
     pub merged_at: Option<String>,
@@ -40,6 +45,15 @@ pub(super) struct End {
     pub sha: String,
     #[serde(rename = "ref")]
     pub branch: String,
+    /// Missing where the repository is gone.
+    #[serde(default)]
+    pub repo: Option<Home>,
+}
+
+/// The repository of an end.
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+pub(super) struct Home {
+    pub full_name: String,
 }
 
 #[derive(Debug, Clone, PartialEq, Deserialize)]
@@ -73,6 +87,29 @@ impl PullRequest {
             (Some(true), _) => Standing::Mergeable,
             _ => Standing::Unknown,
         }
+    }
+
+    /// The same in words that every forge shares; `None` where a branch or commit has a name that is none here.
+    pub fn proposal(self, at: &Address) -> Option<Proposal> {
+        let sha = &self.head.sha;
+        if sha.len() != 40 || !sha.bytes().all(|byte| byte.is_ascii_hexdigit()) {
+            return None;
+        }
+        let own = format!("{}/{}", at.owner, at.name);
+        let (forge, state) = (ForgeKind::Github, self.state());
+        Some(Proposal {
+            pr: PullRequestRef { forge, key: at.key(self.number), link: self.html_url },
+            number: self.number,
+            state,
+            draft: self.draft,
+            title: self.title,
+            body: self.body.unwrap_or_default(),
+            author: self.user.map(|user| user.login).unwrap_or_default(),
+            from_fork: self.head.repo.is_none_or(|home| !home.full_name.eq_ignore_ascii_case(&own)),
+            head: GitId(self.head.sha),
+            reference: format!("refs/pull/{}/head", self.number),
+            target: self.base.branch.parse().ok()?,
+        })
     }
 
     /// The commit that the target branch got by the merge.

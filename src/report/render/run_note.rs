@@ -16,8 +16,22 @@ const DIAGNOSTICS: usize = 20;
 pub fn run_note(state: &RunState, records: &[Record], feature_title: &str) -> String {
     let stem = feature_stem(state, feature_title);
     let mut text = front_matter(state, &stem);
-    text.push_str(&format!("# Run {} of {}\n\n", state.id.number, inline(&stem)));
-    text.push_str(&format!("[[{}]]: {}\n", inline(&stem), inline(&standing(state))));
+    match &state.proposed {
+        Some(proposed) => {
+            let (key, head, author) =
+                (inline(&proposed.pr.key), proposed.head.short(), inline(&proposed.author));
+            text.push_str(&format!("# Review {} of {key}\n\n", state.id.number));
+            text.push_str(&format!(
+                "{}, {head} by {author}: {}\n",
+                proposed.pr.link,
+                inline(&standing(state))
+            ));
+        }
+        None => {
+            text.push_str(&format!("# Run {} of {}\n\n", state.id.number, inline(&stem)));
+            text.push_str(&format!("[[{}]]: {}\n", inline(&stem), inline(&standing(state))));
+        }
+    }
     if !state.sandboxed {
         text.push_str("\n> [!warning] The agents of this run work without a sandbox\n");
     }
@@ -47,14 +61,16 @@ fn feature_stem(state: &RunState, title: &str) -> String {
 
 fn front_matter(state: &RunState, stem: &str) -> String {
     let step = state.last_try().map_or_else(String::new, |step| step.key.to_string());
+    let (of, branch) = match &state.proposed {
+        Some(proposed) => (format!("pull_request: {}", yaml(&proposed.pr.link)), String::new()),
+        None => (format!("feature: {}", yaml(&format!("[[{stem}]]"))), format!("branch: {}\n", state.branch)),
+    };
     format!(
-        "---\nfeature: {}\nrun: {}\nstatus: {}\nstep: {}\nbranch: {}\ncost_usd: {}\ntokens: {}\nstarted: {}\n\
+        "---\n{of}\nrun: {}\nstatus: {}\nstep: {}\n{branch}cost_usd: {}\ntokens: {}\nstarted: {}\n\
          updated: {}\n---\n",
-        yaml(&format!("[[{stem}]]")),
         state.id,
         state.status,
         step,
-        state.branch,
         state.spent.usd.rounded(),
         state.spent.tokens,
         words::clock(state.started),

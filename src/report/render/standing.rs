@@ -13,6 +13,7 @@ pub(super) fn standing(state: &RunState) -> String {
             RunEnd::Dropped => "dropped",
             RunEnd::Split => "split into smaller features",
             RunEnd::Specified => "specification drafted",
+            RunEnd::Reviewed => "reviewed",
         };
         return if detail.is_empty() { word.to_owned() } else { format!("{word}: {detail}") };
     }
