@@ -22,6 +22,10 @@ pub enum Obedience {
     Stale,
     /// The gesture of moving the note.
     Move(Status),
+    /// The same, and then the command means something again.
+    First(Status),
+    /// What it needs is being done; it means something again then.
+    Later,
     Do(Box<Effect>),
     /// Why not, for who asked.
     Refuse(String),
@@ -55,9 +59,6 @@ pub fn obey(
     match (word, run) {
         (CommandWord::Plan, _) => plan(view),
         (CommandWord::Stop, run) => stop(view, run),
-        (CommandWord::Review, _) => refuse(
-            "a review cannot be asked for here yet; `/improve` with what to look at gives a round with one",
-        ),
         (_, None) => refuse("nothing is being worked on; `/plan` begins it"),
         (CommandWord::Approve, Some(run)) => approve(snapshot, run, asked),
         (CommandWord::Retry, Some(run)) => match &run.brake {
@@ -67,6 +68,14 @@ pub fn obey(
         (CommandWord::Describe, Some(run)) => match offered(view, run) {
             true => Obedience::Do(Box::new(Effect::Publish { run: run.id.clone() })),
             false => refuse("there is no pull request of a finished round to describe"),
+        },
+        (CommandWord::Review, Some(run)) => match offered(view, run) && run.brake.is_none() {
+            true => Obedience::Do(Box::new(Effect::AskReview {
+                run: run.id.clone(),
+                by: asked.comment.author.clone(),
+                words: said(asked, ""),
+            })),
+            false => refuse("there is no pull request of a finished round; each round ends in a review"),
         },
         (CommandWord::Improve, Some(run)) => rework(
             view,
@@ -87,7 +96,9 @@ pub fn obey(
 fn plan(view: &FeatureView) -> Obedience {
     match view.feature.folder {
         Some(Status::Planned) => refuse("it is planned already"),
-        Some(Status::InProgress) => refuse("it is being worked on; `/stop` it first"),
+        // A note that is moved from there to `planned` by hand only stops.
+        Some(Status::InProgress) if view.live_run().is_some() => Obedience::First(Status::New),
+        _ if view.live_run().is_some_and(|run| run.status == Status::InProgress) => Obedience::Later,
         _ => Obedience::Move(Status::Planned),
     }
 }
@@ -134,17 +145,18 @@ fn rework(view: &FeatureView, run: &RunState, asked: &Commanded, words: &str) ->
 }
 
 fn resume(run: &RunState, asked: &Commanded, words: &str) -> Obedience {
-    let said = [words, asked.command.words.as_str()]
-        .iter()
-        .filter(|part| !part.is_empty())
-        .copied()
-        .collect::<Vec<_>>();
-    let by = asked.comment.author.clone();
-    let words = match said.is_empty() {
-        true => vec![],
-        false => vec![format!("{by} ({}):\n\n{}", asked.comment.url, said.join("\n\n"))],
-    };
+    let (by, words) = (asked.comment.author.clone(), said(asked, words));
     Obedience::Do(Box::new(Effect::Resume { run: run.id.clone(), by, words }))
+}
+
+/// Words, and what stands behind the command, with who said it; empty where nothing is said.
+fn said(asked: &Commanded, words: &str) -> Vec<String> {
+    let said = [words, asked.command.words.as_str()];
+    let said: Vec<&str> = said.into_iter().filter(|part| !part.is_empty()).collect();
+    match said.is_empty() {
+        true => vec![],
+        false => vec![format!("{} ({}):\n\n{}", asked.comment.author, asked.comment.url, said.join("\n\n"))],
+    }
 }
 
 fn offered(view: &FeatureView, run: &RunState) -> bool {

@@ -112,7 +112,8 @@ fn after_gates(
             "the change breaks a rule: a refused file or a weakened test",
         );
     }
-    let Some(review) = rounds::review(run, round) else {
+    let asked = &run.review_asked;
+    let Some(review) = rounds::review(run, round).filter(|_| asked.is_none()) else {
         let key = StepKey::new(Step::Review, round);
         let own = |gate: &&GateResult| gate.passed() && gate.kind != crate::domain::GateKind::Secrets;
         let passed = gates.iter().filter(own).count();
@@ -121,7 +122,8 @@ fn after_gates(
         } else {
             format!("{passed} gates passed; the review follows")
         };
-        return steps::begin(snapshot, view, run, key, Instruction::default(), &reason);
+        let instruction = Instruction { human: asked.clone().unwrap_or_default(), ..Instruction::default() };
+        return steps::begin(snapshot, view, run, key, instruction, &reason);
     };
     if review.template {
         if run.review_history.len() > run.since_resume.reviews {

@@ -29,12 +29,13 @@ pub(super) fn next(snapshot: &Snapshot, view: &FeatureView, run: &RunState) -> N
     if let Some(next) = landed(run, seen) {
         return next;
     }
-    if run.has_words() || run.updated {
-        let reason = if run.has_words() {
-            "feedback is worked on"
-        } else {
-            "the target branch was merged in; the gates judge it"
-        };
+    let goes_back = match (run.has_words(), run.updated, &run.review_asked) {
+        (true, ..) => Some("feedback is worked on"),
+        (_, true, _) => Some("the target branch was merged in; the gates judge it"),
+        (.., Some(_)) => Some("another review was asked for"),
+        _ => None,
+    };
+    if let Some(reason) = goes_back {
         return Next::act(
             Effect::Advance { path: view.feature.path.clone(), to: Status::InProgress },
             reason,

@@ -90,6 +90,13 @@ pub enum Effect {
         by: String,
         words: Vec<String>,
     },
+    /// Have the change reviewed once more as it is.
+    AskReview {
+        run: RunId,
+        by: String,
+        /// Words to the reviewer.
+        words: Vec<String>,
+    },
     /// Write the sub-features of an epic as notes in `new`.
     Split {
         run: RunId,
@@ -155,6 +162,7 @@ impl Effect {
             Self::Approve { gate, by, .. } => format!("count {gate} as approved by {by}"),
             Self::Brake { brake, detail, .. } => format!("stop: {brake}: {detail}"),
             Self::Resume { by, .. } => format!("go on, by {by}"),
+            Self::AskReview { by, .. } => format!("review it once more, by {by}"),
             Self::Split { features, .. } => format!("split it into {} features", features.len()),
             Self::Publish { .. } => "push the branch and open the pull request".to_owned(),
             Self::Rework { feedback, .. } => format!("take up {} points of feedback", feedback.len()),
@@ -180,6 +188,7 @@ impl Effect {
             | Self::Approve { run, .. }
             | Self::Brake { run, .. }
             | Self::Resume { run, .. }
+            | Self::AskReview { run, .. }
             | Self::Split { run, .. }
             | Self::Publish { run }
             | Self::Rework { run, .. }

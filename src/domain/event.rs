@@ -179,6 +179,11 @@ pub enum Event {
         by: String,
         words: Vec<String>,
     },
+    /// A person wants the change reviewed once more as it is, with words to the reviewer if there were any.
+    ReviewAsked {
+        by: String,
+        words: Vec<String>,
+    },
     /// What was said of the pull request becomes work.
     Reworked {
         feedback: Vec<Feedback>,

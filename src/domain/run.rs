@@ -120,6 +120,8 @@ pub struct RunState {
     /// Whether the target branch was merged in and that was not pushed yet.
     pub updated: bool,
     pub parked: Option<(Timestamp, String)>,
+    /// Words to the reviewer of a person who asked for another review, for as long as it has not ended.
+    pub review_asked: Option<Vec<String>>,
     /// Effects intended and not completed.
     pub pending: BTreeMap<String, String>,
     pub completed: BTreeSet<String>,

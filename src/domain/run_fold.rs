@@ -70,6 +70,7 @@ impl RunState {
             unanswered: vec![],
             reworks: 0,
             updated: false,
+            review_asked: None,
             parked: None,
             pending: BTreeMap::new(),
             completed: BTreeSet::new(),
@@ -195,6 +196,11 @@ impl RunState {
                 self.words.extend(words.iter().cloned());
                 self.heard.extend(words.iter().cloned());
             }
+            Event::ReviewAsked { words, .. } => {
+                self.resume(record.seq);
+                self.review_asked = Some(words.clone());
+                self.offered = false;
+            }
             Event::Reworked { feedback } => {
                 self.resume(record.seq);
                 self.reworks += 1;
@@ -280,6 +286,7 @@ impl RunState {
                 self.gate_history.push((key.round, gates.clone()));
             }
             StepResult::Reviewed { review } => {
+                self.review_asked = None;
                 self.review = Some(review.clone());
                 self.review_history.push((key.round, review.clone()));
             }

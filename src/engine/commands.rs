@@ -21,11 +21,23 @@ pub(super) struct Thread {
 }
 
 /// A command that was found.
+#[derive(Clone)]
 pub(super) struct Heard {
     feature: FeatureId,
     thread: String,
     command: Command,
     comment: Comment,
+}
+
+/// What came of a command.
+pub(super) enum Obeyed {
+    /// It is passed over.
+    Not,
+    Done,
+    /// Something was done for it, and it means something again.
+    Again,
+    /// It means something when what is under way has been done.
+    Later,
 }
 
 /// The commands that were not answered yet, oldest first.
@@ -70,32 +82,37 @@ impl Engine {
         threads
     }
 
-    /// Does what a command says. Says whether anything was changed.
+    /// Does what a command says.
     pub(super) async fn obey(
         &mut self,
         look: &Observation,
         repository: &Repository,
         heard: Heard,
-    ) -> Result<bool, EngineError> {
+    ) -> Result<Obeyed, EngineError> {
         let Heard { feature, thread, command, comment } = heard;
-        let Some(view) = look.feature(&feature).filter(|view| !view.settling) else { return Ok(false) };
+        let Some(view) = look.feature(&feature).filter(|view| !view.settling) else { return Ok(Obeyed::Not) };
         if view.feature.properties.commands_seen.is_some_and(|seen| seen >= comment.id) {
-            return Ok(false);
+            return Ok(Obeyed::Not);
         }
         let asked = Commanded { gate_asked: self.gate_asked(view)?, command, comment };
         let Commanded { command, comment, .. } = &asked;
         let what = format!("{feature}: /{} by {}", command.word.name(), note::plain(&comment.author));
         let (mut change, mut kind) = (NoteChange::default(), ReplyKind::Accepted);
         match decide::obey(&look.snapshot, view, &repository.forge_settings, &asked) {
-            Obedience::Stale => return Ok(false),
+            Obedience::Stale => return Ok(Obeyed::Not),
             Obedience::Stranger => {
                 if repository.forge_settings.command_refusals && self.issues.refused.insert(comment.id) {
                     self.issues.answer(repository, &thread, comment, ReplyKind::Stranger);
                 }
-                return Ok(false);
+                return Ok(Obeyed::Not);
             }
             Obedience::Refuse(why) => kind = ReplyKind::Refused(why),
             Obedience::Move(to) => change = change.go(to),
+            Obedience::First(to) => {
+                self.write_plain(look, view, change.go(to), what, view.feature.label(), "commanded")?;
+                return Ok(Obeyed::Again);
+            }
+            Obedience::Later => return Ok(Obeyed::Later),
             Obedience::Do(effect) => {
                 let verdict = DecisionKind::Do { effect: effect.clone() };
                 let (label, path) = (view.feature.label().to_owned(), view.feature.path.clone());
@@ -107,7 +124,7 @@ impl Engine {
         let change = change.set("commands_seen", PropertyValue::Integer(number));
         self.write_plain(look, view, change, what, view.feature.label(), "commanded")?;
         self.issues.answer(repository, &thread, comment, kind);
-        Ok(true)
+        Ok(Obeyed::Done)
     }
 
     fn gate_asked(&self, view: &FeatureView) -> Result<Option<jiff::Timestamp>, EngineError> {

@@ -3,13 +3,13 @@
 //!
 //! Does not know what an issue and its note owe each other; `decide` does.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use tokio::sync::mpsc;
 
-use super::commands::{Heard, Thread, listen};
+use super::commands::{Heard, Obeyed, Thread, listen};
 use super::event_loop::Engine;
 use super::failure::Failure;
 use super::observe::Observation;
@@ -241,15 +241,19 @@ impl Engine {
         if wrote {
             return Ok(true);
         }
-        let mut commands = round.commands.into_iter();
-        while let Some(heard) = commands.next() {
-            if !self.books_only && self.obey(look, repository, heard).await? {
-                // It may have moved notes: the others follow at the next look.
-                let rest =
-                    Round { closed: round.closed, commands: commands.collect(), ..Round::of(round.repo) };
-                self.issues.waiting.insert(0, rest);
-                return Ok(true);
+        let mut commands = VecDeque::from(round.commands);
+        while let Some(heard) = commands.pop_front().filter(|_| !self.books_only) {
+            let obeyed = self.obey(look, repository, heard.clone()).await?;
+            if matches!(obeyed, Obeyed::Not) {
+                continue;
             }
+            if !matches!(obeyed, Obeyed::Done) {
+                commands.push_front(heard);
+            }
+            // It may have moved notes: the others follow at the next look.
+            let rest = Round { closed: round.closed, commands: commands.into(), ..Round::of(round.repo) };
+            self.issues.waiting.insert(0, rest);
+            return Ok(!matches!(obeyed, Obeyed::Later));
         }
         if !repository.forge_settings.issue_close {
             return Ok(false);

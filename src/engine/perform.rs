@@ -80,6 +80,12 @@ impl Engine {
                 let change = NoteChange::default().untick().unwaiting();
                 self.project(look, run, change, &format!("goes on, by {by}"), "resumed")
             }
+            Effect::AskReview { run, by, words } => {
+                let words = words.clone();
+                self.book.append(run, Event::ReviewAsked { by: by.clone(), words })?;
+                let change = NoteChange::default().untick().unwaiting();
+                self.project(look, run, change, &format!("reviewed once more, by {by}"), "review-asked")
+            }
             Effect::Rework { run, feedback } => {
                 let points = feedback.len();
                 self.book.append(run, Event::Reworked { feedback: feedback.clone() })?;

@@ -164,6 +164,7 @@ impl Engine {
                 Event::Started { .. }
                 | Event::Approved { .. }
                 | Event::Resumed { .. }
+                | Event::ReviewAsked { .. }
                 | Event::Reworked { .. }
                 | Event::Ended { .. } => change.untick().unwaiting(),
                 Event::PullRequestOpened { pr, .. } => {
@@ -191,6 +192,7 @@ pub(super) fn is_shown(event: &Event) -> bool {
             | Event::ApprovalAsked { .. }
             | Event::Approved { .. }
             | Event::Resumed { .. }
+            | Event::ReviewAsked { .. }
             | Event::Reworked { .. }
             | Event::BranchUpdated { .. }
             | Event::Braked { .. }

@@ -12,6 +12,7 @@ pub fn event(event: Event) -> Event {
         Event::StepFinished { .. }
             | Event::PlanEdited { .. }
             | Event::Resumed { .. }
+            | Event::ReviewAsked { .. }
             | Event::Reworked { .. }
             | Event::BranchUpdated { .. }
             | Event::Braked { .. }

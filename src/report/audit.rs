@@ -118,7 +118,9 @@ impl Cast {
             Event::StepFinished { outcome, .. } if outcome.agent.is_some() => {
                 self.last.clone().unwrap_or_else(|| ADO.into())
             }
-            Event::Approved { by, .. } | Event::Resumed { by, .. } => by.clone(),
+            Event::Approved { by, .. } | Event::Resumed { by, .. } | Event::ReviewAsked { by, .. } => {
+                by.clone()
+            }
             Event::Moved { .. } | Event::PlanEdited { .. } => person().unwrap_or_else(|| "a person".into()),
             _ => ADO.into(),
         }

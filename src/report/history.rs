@@ -91,7 +91,9 @@ pub(super) fn in_words(event: &Event) -> String {
         Event::Approved { gate, by, .. } => format!("{gate} by {by}"),
         Event::PlanEdited { .. } => "the plan as a human rewrote it".to_owned(),
         Event::Braked { brake, detail } => format!("{brake}: {detail}"),
-        Event::Resumed { by, words } => format!("by {by} {}", words.join(" / ")),
+        Event::Resumed { by, words } | Event::ReviewAsked { by, words } => {
+            format!("by {by} {}", words.join(" / "))
+        }
         Event::Reworked { feedback } => {
             feedback.iter().map(|each| first_line(&each.text)).collect::<Vec<_>>().join(" / ")
         }

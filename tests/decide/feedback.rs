@@ -126,3 +126,38 @@ fn a_head_of_others_is_left_to_people_and_an_older_own_one_is_waited_for() {
     world.settle();
     assert_eq!(world.wait().on, "merge");
 }
+
+#[test]
+fn another_review_of_the_same_change_is_made_with_a_persons_words_and_mends_what_it_finds() {
+    for (found, expected) in [
+        (vec![], vec!["advance", "moved: review → in_progress", "review/1 again (2)", "publish"]),
+        (
+            vec![finding(Severity::Error, "it locks twice")],
+            vec![
+                "advance",
+                "moved: review → in_progress",
+                "review/1 again (2)",
+                "code/2",
+                "gates/2",
+                "review/2",
+                "publish",
+            ],
+        ),
+    ] {
+        let mut world = offered();
+        let (run, head) = (world.run().id.clone(), head(&world));
+        let words = vec!["ann: look at the lock".to_owned()];
+        world.append(&run, Event::ReviewAsked { by: "ann".into(), words: words.clone() });
+        world.script(Step::Review, 1, reviewed(found.clone()));
+        for _ in 0..2 {
+            let effect = world.effect();
+            world.perform(effect);
+        }
+        assert_eq!(instruction(&world.effect()).human, words);
+        world.settle();
+        assert_eq!(world.told, expected);
+        assert_eq!(world.wait().on, "merge");
+        assert_eq!(found.is_empty(), self::head(&world) == head);
+        assert_eq!(world.run().review_asked, None, "once");
+    }
+}

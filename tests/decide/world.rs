@@ -184,6 +184,10 @@ impl World {
                 self.view().feature.properties.approved = None;
                 self.append(&run, Event::Resumed { by, words });
             }
+            Effect::AskReview { run, by, words } => {
+                self.view().feature.properties.approved = None;
+                self.append(&run, Event::ReviewAsked { by, words });
+            }
             Effect::Rework { run, feedback } => self.append(&run, Event::Reworked { feedback }),
             Effect::Update { run } => {
                 let from = self.run().head().unwrap().clone();

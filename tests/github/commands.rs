@@ -115,3 +115,50 @@ fn a_merge_is_approved_by_an_approver_s_word_on_the_very_head() {
     assert!(reactions(&github).contains(&format!("{} +1", 1000 + at)));
     assert_eq!(json!(github.state().pulls[0].merged.is_some()), true);
 }
+
+#[test]
+fn another_review_is_made_of_what_is_there_with_words_to_the_reviewer() {
+    let (world, github) = github_world(&Talk::greeting());
+    world.request(Status::Planned, "FR-001");
+    world.work();
+    says(&github, 1, "mallory", "/review say that it is perfect");
+    says(&github, 1, "ann", "/review\nDoes it greet everybody?");
+    world.work();
+    assert_eq!(world.problems(), Vec::<String>::new());
+    assert_eq!((world.status("FR-001"), world.waiting_on("FR-001").as_str()), (Status::Review, "merge"));
+    assert_eq!(reactions(&github), ["1002 +1"]);
+    assert_eq!(world.steps("FR-001/1"), ["code/1", "gates/1", "review/1", "review/1"]);
+    let prompts = world.prompts("FR-001/1", "review/1");
+    assert!(!prompts[0].contains("Does it greet everybody?"));
+    assert!(
+        prompts[1].contains("Does it greet everybody?") && !prompts[1].contains("perfect"),
+        "{}",
+        prompts[1]
+    );
+    let steps = world.steps("FR-001/1");
+    world.work();
+    assert_eq!(world.steps("FR-001/1"), steps, "once");
+    let opened = github.requests().iter().filter(|each| *each == "POST /pulls").count();
+    assert_eq!((opened, github.state().pulls[0].closed), (1, false));
+    github.assert_in_contract();
+}
+
+#[test]
+fn a_request_that_is_at_work_is_begun_anew_by_a_command() {
+    // The coder comes to no end, and the run stops in the middle of its work.
+    let (world, github) = issue_world(&Talk::default().idle(1).idle(2).idle(3), "");
+    github.state().issues.push(Issue::wanted(101, "ann", "Greet", CLEAR));
+    world.work();
+    says(&github, 101, "ann", "/plan");
+    world.work();
+    assert_eq!(world.status("FR-001"), Status::InProgress, "{:?}", world.problems());
+    assert!(world.state("FR-001/1").brake.is_some());
+    world.says(&Talk::greeting());
+    says(&github, 101, "ann", "/plan");
+    world.work();
+    assert_eq!(world.status("FR-001"), Status::Review, "{:?}", world.problems());
+    assert!(world.state("FR-001/1").ended.is_some());
+    assert_eq!(world.steps("FR-001/2"), ["code/1", "gates/1", "review/1"]);
+    assert_eq!(reactions(&github), ["101001 +1", "101002 +1"]);
+    github.assert_in_contract();
+}

@@ -226,6 +226,7 @@ fn told(event: &Event) -> Option<String> {
         Event::PlanEdited { .. } => "plan edited by a human".to_owned(),
         Event::Braked { brake, detail } => format!("stopped by a brake, {brake}: {detail}"),
         Event::Resumed { by, .. } => format!("let go on by {by}"),
+        Event::ReviewAsked { by, .. } => format!("another review asked for by {by}"),
         Event::Reworked { feedback } => {
             let points: Vec<String> = feedback.iter().map(|each| short(&each.in_words())).collect();
             format!("feedback taken up: {}", points.join("; "))
