@@ -72,7 +72,8 @@ pub fn run(global: &Global, args: &DoctorArgs) -> Result<Exit, Failure> {
 /// Exit code 1 when anything got out, or when nothing could be tried.
 fn escape(global: &Global, binary: &std::path::Path) -> Result<Exit, Failure> {
     let human = global.format == Format::Human;
-    let cases = try_escapes(binary, |one| {
+    let (_, config) = of_vault(global);
+    let cases = try_escapes(binary, &config.settings, |one| {
         if human {
             let mark = match one.result {
                 "stopped" => "✓",

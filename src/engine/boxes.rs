@@ -23,7 +23,7 @@ pub(super) fn choose_sandbox(
         SandboxMode::None => return (Sandbox::none(), None),
         SandboxMode::Required => Sandbox::detect(binary),
         SandboxMode::Container => {
-            Sandbox::container(None, settings.sandbox_image.as_deref().unwrap_or_default())
+            Sandbox::container(binary, None, settings.sandbox_image.as_deref().unwrap_or_default())
         }
     };
     match chosen {
@@ -98,7 +98,7 @@ pub fn probe_agent(binary: &Path, settings: &Settings, agent: &AgentConfig) -> R
     }
 }
 
-/// One attempt to get out of the built-in sandbox.
+/// One attempt to get out of the sandbox.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct EscapeTry {
     /// Number of the case in `docs/security.md`.
@@ -110,22 +110,31 @@ pub struct EscapeTry {
     pub reason: String,
 }
 
-/// Tries every case of the sandbox on this machine, first without a box and then inside, and tells each as it ends.
-/// Harmless: the cases act on a scratch folder and on processes of their own. Where there is no sandbox none is run.
+/// Tries every case on this machine, first without walls and then in the sandbox that these settings name (the built-in one
+/// where they name none), and tells each as it ends. Harmless: the cases act on a scratch folder and on processes of their
+/// own. Where there is no sandbox none is run.
 ///
 /// # Errors
 /// When an attempt cannot be set up.
 #[cfg(target_os = "linux")]
-pub fn try_escapes(binary: &Path, mut tell: impl FnMut(&EscapeTry)) -> Result<Vec<EscapeTry>, EngineError> {
+pub fn try_escapes(
+    binary: &Path,
+    settings: &Settings,
+    mut tell: impl FnMut(&EscapeTry),
+) -> Result<Vec<EscapeTry>, EngineError> {
     use crate::sandbox::{EscapeResult, escape_cases, try_escape};
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     let runtime = runtime.map_err(EngineError::Runtime)?;
-    let sandbox = Sandbox::detect(binary);
+    let mode = match settings.sandbox {
+        SandboxMode::None => SandboxMode::Required,
+        mode => mode,
+    };
+    let (sandbox, problem) = choose_sandbox(binary, mode, settings);
     let mut tries = vec![];
     for case in escape_cases() {
-        let result = match &sandbox {
-            Ok(sandbox) => runtime.block_on(try_escape(sandbox, binary, case))?,
-            Err(error) => EscapeResult::NotRun { reason: error.to_string() },
+        let result = match &problem {
+            None => runtime.block_on(try_escape(&sandbox, binary, case))?,
+            Some(problem) => EscapeResult::NotRun { reason: problem.clone() },
         };
         let (result, reason) = match result {
             EscapeResult::Stopped => ("stopped", String::new()),
@@ -139,11 +148,11 @@ pub fn try_escapes(binary: &Path, mut tell: impl FnMut(&EscapeTry)) -> Result<Ve
     Ok(tries)
 }
 
-/// Elsewhere the built-in sandbox does not exist, and so nothing can be tried.
+/// Elsewhere the attempts do not exist, and so nothing can be tried.
 ///
 /// # Errors
 /// None here.
 #[cfg(not(target_os = "linux"))]
-pub fn try_escapes(_: &Path, _: impl FnMut(&EscapeTry)) -> Result<Vec<EscapeTry>, EngineError> {
+pub fn try_escapes(_: &Path, _: &Settings, _: impl FnMut(&EscapeTry)) -> Result<Vec<EscapeTry>, EngineError> {
     Ok(vec![])
 }

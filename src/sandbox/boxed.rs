@@ -1,27 +1,25 @@
 //! The parent's side of a box: starts this program again as the sandbox's child, hands it the job and reads what it says.
 //! Does not know what the child does with it.
 
-use std::io::{self, Read, Write};
+use std::io::{self, Write};
 use std::os::fd::{AsRawFd, OwnedFd};
 use std::os::unix::net::UnixStream;
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
-use std::time::Duration;
 
+use super::answers::{Answers, End, PATIENCE};
 use super::child::CHILD_ARG;
 use super::drive::{Ended, Started};
-use super::job::{Job, Message};
+use super::job::{Job, spoken};
 use super::layout::Machine;
 #[cfg(target_os = "linux")]
-use super::linux::{Group, Groups};
+use super::linux::{Group, Groups, namespaces};
 use super::report::Layer;
 use super::{BuildCache, Limits, SandboxCommand, SandboxError, SandboxPolicy};
 
 /// Layers that are reported but without which the profile still holds.
 const OPTIONAL: [&str; 3] = ["landlock", "memory", "overlay"];
-/// How long the probe may take, and an answer that is already on its way.
-const PATIENCE: Duration = Duration::from_secs(15);
 
 /// What is needed to start boxes on this machine.
 #[derive(Debug)]
@@ -64,7 +62,7 @@ impl Boxed {
         let folder = tempfile::tempdir()?;
         std::fs::create_dir(folder.path().join("cache"))?;
         let job = Job {
-            probe: true,
+            probe: Some(namespaces()),
             ..boxed.machine.job(&probe_command(folder.path()), &probe_policy(folder.path()))?
         };
         let (mut command, channel) = boxed.command()?;
@@ -78,13 +76,15 @@ impl Boxed {
             // A program that does not read it is no sandbox child, and says nothing either.
             let _ = stdin.write_all(&spoken(&job, "")?);
         }
-        let messages = channel.answers();
-        if messages.is_err() {
+        let answers = Answers::read(channel, explained);
+        if answers.is_err() {
             // It may have ended already.
             let _ = child.kill();
         }
         child.wait()?;
-        let layers = judge(&messages?)?;
+        let layers = answers?.layers(&OPTIONAL)?.ok_or_else(|| {
+            unavailable("the probe ended without an answer: is the given program ado-vault itself?".into())
+        })?;
         #[cfg(target_os = "linux")]
         let layers = boxed.with_groups(layers);
         Ok((boxed, layers))
@@ -132,7 +132,7 @@ impl Boxed {
                 .map_err(|error| failed(format!("layer `limits`: control group: {error}")))?,
             child: Started { child: started, group: None },
             input,
-            channel: channel.0,
+            channel,
         })
     }
 
@@ -143,7 +143,7 @@ impl Boxed {
         Ok(group)
     }
 
-    /// What the box said about its end: exit code and signal.
+    /// What the box said about its end.
     ///
     /// # Errors
     /// `Start` when nothing was run.
@@ -152,29 +152,22 @@ impl Boxed {
         program: &str,
         channel: &UnixStream,
         ended: &Ended,
-    ) -> Result<(Option<i32>, Option<i32>), SandboxError> {
-        let failed = |reason: String| Err(SandboxError::Start { program: program.into(), reason });
-        // The door to the network may have changed it.
-        channel.set_nonblocking(false)?;
-        for message in Answers(channel.try_clone()?).answers()? {
-            match message {
-                Message::Done { code, signal } => return Ok((code, signal)),
-                Message::NoProgram { reason } => return failed(reason),
-                Message::Failed { layer, reason } => return failed(explained(&layer, &reason)),
-                Message::Seen { .. } => {}
-            }
+    ) -> Result<End, SandboxError> {
+        if let Some(end) = Answers::read(channel.try_clone()?, explained)?.end(program)? {
+            return Ok(end);
         }
         match ended.status {
             Some(status) if status.code().is_some() => {
-                failed(format!("`{}` is not the program that wrote this job ({status})", self.init.display()))
+                let reason =
+                    format!("`{}` is not the program that wrote this job ({status})", self.init.display());
+                Err(SandboxError::Start { program: program.into(), reason })
             }
-            // Killed from outside, by a person or for lack of memory.
-            _ => Ok((None, Some(9))),
+            _ => Ok(End::KILLED),
         }
     }
 
     /// The child's command line with the other end of its channel.
-    fn command(&self) -> io::Result<(Command, Answers)> {
+    fn command(&self) -> io::Result<(Command, UnixStream)> {
         let (ours, theirs) = UnixStream::pair()?;
         let theirs = OwnedFd::from(theirs);
         let mut command = Command::new(&self.init);
@@ -189,44 +182,8 @@ impl Boxed {
         unsafe {
             command.pre_exec(move || Ok(rustix::io::fcntl_setfd(&theirs, rustix::io::FdFlags::empty())?))
         };
-        Ok((command, Answers(ours)))
+        Ok((command, ours))
     }
-}
-
-/// Our end of the channel.
-struct Answers(UnixStream);
-
-impl Answers {
-    /// Everything the child said, once no process of it is left.
-    fn answers(mut self) -> io::Result<Vec<Message>> {
-        self.0.set_read_timeout(Some(PATIENCE))?;
-        let mut text = String::new();
-        self.0.read_to_string(&mut text)?;
-        Ok(text.lines().filter_map(|line| serde_json::from_str(line).ok()).collect())
-    }
-}
-
-fn spoken(job: &Job, stdin: &str) -> io::Result<Vec<u8>> {
-    let json = serde_json::to_string(job)?;
-    Ok(format!("{}\n{json}{stdin}", json.len()).into_bytes())
-}
-
-fn judge(messages: &[Message]) -> Result<Vec<Layer>, SandboxError> {
-    for message in messages {
-        match message {
-            Message::Seen { layers } => {
-                let missing =
-                    layers.iter().find(|layer| !layer.enforced && !OPTIONAL.contains(&layer.name.as_str()));
-                return match missing {
-                    Some(layer) => Err(unavailable(explained(&layer.name, &layer.detail))),
-                    None => Ok(layers.clone()),
-                };
-            }
-            Message::Failed { layer, reason } => return Err(unavailable(explained(layer, reason))),
-            Message::NoProgram { .. } | Message::Done { .. } => {}
-        }
-    }
-    Err(unavailable("the probe ended without an answer: is the given program ado-vault itself?".into()))
 }
 
 /// The layer, what happened and what helps.

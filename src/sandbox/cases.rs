@@ -1,7 +1,7 @@
 //! The escape cases of the security notes as a table: what is attempted, and what on the machine would show that it
 //! worked. Runs nothing.
 //!
-//! Scripts find their stage in variables: `S` its root, `W` the worktree (also the current folder), `INIT` this program,
+//! Scripts find their stage in variables: `S` its root, `W` the worktree (also the current folder), `INIT` a file that starts this program,
 //! `VICTIM` a process outside, `MARK` a name nobody else uses, and what `Stage` adds. They do no harm: what they touch is
 //! the stage's own, knobs of the system are opened and not written, bombs are small.
 

@@ -7,7 +7,10 @@ pub const CHILD_ARG: &str = "__sandbox";
 #[cfg(target_os = "linux")]
 pub(super) const PROBE_ARG: &str = "probe";
 
-/// Reads its job, builds the box and becomes the command; or is one of the escape probes. Never returns.
+/// Second argument of a child that is process 1 of a container. The third is the socket of its parent.
+pub(super) const ENTRY_ARG: &str = "entry";
+
+/// Reads its job, builds the box and becomes the command; or is process 1 of a container, or one of the escape probes. Never returns.
 pub fn child_main() -> ! {
     #[cfg(target_os = "linux")]
     {
@@ -15,6 +18,7 @@ pub fn child_main() -> ! {
             std::env::args_os().skip(2).map(|argument| argument.to_string_lossy().into_owned()).collect();
         match arguments.split_first() {
             Some((word, rest)) if word == PROBE_ARG => std::process::exit(super::probes::run(rest)),
+            Some((word, [door])) if word == ENTRY_ARG => super::linux::entry_main(door),
             Some((fd, [])) => {
                 if let Ok(fd) = fd.parse() {
                     super::linux::child_main(fd)

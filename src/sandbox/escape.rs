@@ -1,4 +1,4 @@
-//! Tries to get out: each case first without any sandbox, so that the attempt itself is known to work here, then inside.
+//! Tries to get out: each case first without any walls, so that the attempt itself is known to work here, then inside.
 //! Does not know what the cases do.
 
 use std::io;
@@ -41,8 +41,9 @@ pub async fn try_escape(
         return Ok(EscapeResult::NotRun { reason: format!("held by {holder}") });
     }
     let init = init.canonicalize()?;
-    let mut stage = Stage::build()?;
-    let (said, exit) = bare(&stage, &init, case).await?;
+    let words = sandbox.words_of(&init);
+    let mut stage = Stage::build(&words)?;
+    let (said, exit) = bare(sandbox, &stage, case).await?;
     if !worked(case, &mut stage, &said, exit)? {
         let said = said.lines().last().unwrap_or("no reason given").to_owned();
         let reason = if said.contains(SECRET) { "it was not seen to work".into() } else { said };
@@ -51,16 +52,16 @@ pub async fn try_escape(
         });
     }
     drop(stage);
-    let mut stage = Stage::build()?;
+    let mut stage = Stage::build(&words)?;
     let mut limits = Limits { wall: PATIENCE, ..Limits::default() };
     (case.limits)(&mut limits);
     let command = SandboxCommand {
         argv: ["sh", "-c", case.script].map(String::from).to_vec(),
         cwd: stage.worktree(),
-        env: stage.variables(&init)?,
+        env: stage.variables()?,
         stdin: String::new(),
     };
-    let output = sandbox.run(&command, &stage.policy(&init, limits), &CancellationToken::new()).await?;
+    let output = sandbox.run(&command, &stage.policy(limits), &CancellationToken::new()).await?;
     let said = format!("{}{}", output.stdout, output.stderr);
     Ok(match worked(case, &mut stage, &said, output.exit_code)? {
         true => EscapeResult::Escaped,
@@ -68,17 +69,27 @@ pub async fn try_escape(
     })
 }
 
-async fn bare(stage: &Stage, init: &Path, case: &EscapeCase) -> io::Result<(String, Option<i32>)> {
-    let child = tokio::process::Command::new("sh")
-        .args(["-c", case.script])
-        .current_dir(stage.worktree())
-        .envs(stage.variables(init)?)
+async fn bare(
+    sandbox: &Sandbox,
+    stage: &Stage,
+    case: &EscapeCase,
+) -> Result<(String, Option<i32>), SandboxError> {
+    let command = SandboxCommand {
+        argv: ["sh", "-c", case.script].map(String::from).to_vec(),
+        cwd: stage.worktree(),
+        env: stage.variables()?,
+        stdin: String::new(),
+    };
+    let inherited = command.env.get("VARIABLE").map(String::as_str).filter(|name| !name.is_empty());
+    let (bare, _removed_at_the_end) = sandbox.without_walls(&command, stage.root(), inherited)?;
+    let child = tokio::process::Command::from(bare)
         .stdin(Stdio::null())
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())
         .kill_on_drop(true)
         .spawn()?;
-    let output = tokio::time::timeout(PATIENCE, child.wait_with_output()).await??;
+    let output =
+        tokio::time::timeout(PATIENCE, child.wait_with_output()).await.map_err(io::Error::from)??;
     let said = [output.stdout, output.stderr].concat();
     Ok((String::from_utf8_lossy(&said).into_owned(), output.status.code()))
 }

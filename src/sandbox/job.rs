@@ -30,8 +30,17 @@ pub(super) struct Job {
     pub proxy: Option<u16>,
     /// Port of the box's loopback at which the parent's own server answers.
     pub inlet: Option<u16>,
-    /// Look at the box from inside instead of running anything.
-    pub probe: bool,
+    /// Look at the box from inside instead of running anything, and compare with where the parent is.
+    pub probe: Option<Namespaces>,
+}
+
+/// Which namespaces a process is in, by kind: `net` with `net:[4026531840]`.
+pub(super) type Namespaces = BTreeMap<String, String>;
+
+/// The job as the child reads it, with the command's own input behind it.
+pub(super) fn spoken(job: &Job, stdin: &str) -> std::io::Result<Vec<u8>> {
+    let json = serde_json::to_string(job)?;
+    Ok(format!("{}\n{json}{stdin}", json.len()).into_bytes())
 }
 
 /// Something of the machine that the box shows.

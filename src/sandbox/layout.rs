@@ -82,19 +82,16 @@ impl Machine {
         let caches = caches.collect();
         let mut env = variables(&toolchains);
         env.insert("PATH".into(), search_path(&toolchains));
-        env.extend(
-            [
-                ("HOME", HOME),
-                ("CARGO_HOME", CARGO_HOME),
-                ("TMPDIR", "/tmp"),
-                // A git directory that cannot be shown as the command's own is refused by git without this.
-                ("GIT_CONFIG_COUNT", "1"),
-                ("GIT_CONFIG_KEY_0", "safe.directory"),
-                ("GIT_CONFIG_VALUE_0", "*"),
-            ]
-            .map(|(name, value)| (name.into(), value.into())),
-        );
+        env.insert("CARGO_HOME".into(), CARGO_HOME.into());
+        env.extend(own_variables());
         Self { shows, caches, links, env }
+    }
+
+    /// What an image has, which brings its own system and toolchains.
+    pub(super) fn of_an_image() -> Self {
+        let mut env = own_variables();
+        env.insert("CARGO_NET_OFFLINE".into(), "true".into());
+        Self { env, ..Self::default() }
     }
 
     /// The job for one command.
@@ -104,6 +101,7 @@ impl Machine {
     pub(super) fn job(&self, command: &SandboxCommand, policy: &SandboxPolicy) -> Result<Job, SandboxError> {
         let mut layout =
             Layout { shows: BTreeMap::new(), links: self.links.clone(), write: vec![], read: vec![] };
+        let mut env = self.env.clone();
         let own_home = policy.home.is_some() || policy.caches.iter().any(|cache| cache.target.is_none());
         let caches = if own_home { &[] } else { &self.caches[..] };
         // Toolchains come and go while ado-vault runs.
@@ -113,6 +111,7 @@ impl Machine {
         if let Some(home) = &policy.home {
             let source = real(home)?.ok_or_else(|| refused(home, "does not exist"))?;
             layout.insert(Show { source, target: HOME.into(), access: Access::Write });
+            env.insert("CARGO_HOME".into(), CARGO_HOME.into());
         }
         for path in &policy.write {
             let real = real(path)?.ok_or_else(|| refused(path, "does not exist"))?;
@@ -131,7 +130,6 @@ impl Machine {
             layout.show_cache(cache)?;
         }
         let protect = policy.protect.iter().map(|path| layout.inside(path)).collect::<Result<Vec<_>, _>>()?;
-        let mut env = self.env.clone();
         if !policy.hosts.is_empty() {
             env.remove("CARGO_NET_OFFLINE");
             env.extend(proxy_variables());
@@ -149,9 +147,22 @@ impl Machine {
             limits: policy.limits.clone(),
             proxy: (!policy.hosts.is_empty()).then_some(PROXY_PORT),
             inlet: None,
-            probe: false,
+            probe: None,
         })
     }
+}
+
+/// What every command is told.
+fn own_variables() -> BTreeMap<String, String> {
+    let variables = [
+        ("HOME", HOME),
+        ("TMPDIR", "/tmp"),
+        // A git directory that cannot be shown as the command's own is refused by git without this.
+        ("GIT_CONFIG_COUNT", "1"),
+        ("GIT_CONFIG_KEY_0", "safe.directory"),
+        ("GIT_CONFIG_VALUE_0", "*"),
+    ];
+    variables.map(|(name, value)| (name.to_owned(), value.to_owned())).into()
 }
 
 struct Layout {

@@ -3,6 +3,7 @@
 //! `Sandbox::run` starts this program again as `ado-vault __sandbox`; that process builds the box around itself and
 //! becomes the command. `detect` tries the whole profile once, so that what cannot be enforced is known at start.
 
+mod answers;
 mod attendance;
 mod boxed;
 #[cfg(target_os = "linux")]

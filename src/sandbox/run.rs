@@ -7,8 +7,11 @@ use std::sync::{Arc, Mutex};
 use tokio::sync::OwnedMutexGuard;
 use tokio_util::sync::CancellationToken;
 
+use super::answers::End;
 use super::boxed::Boxed;
-use super::container::Container;
+#[cfg(target_os = "linux")]
+use super::container::Running;
+use super::container::{Container, EndedContainer};
 use super::door::Door;
 use super::drive::{Ended, Terms, drive};
 use super::job::HOME;
@@ -50,12 +53,13 @@ impl Sandbox {
         Ok(Self::new(Backend::Boxed(boxed), SandboxReport { enforcing: true, layers }))
     }
 
-    /// Commands run in containers of this image. `program` is docker or podman; missing means the one in `PATH`.
+    /// Commands run in containers of this image. `init` is the path of the `ado-vault` program itself, `program` docker
+    /// or podman; missing means the one in `PATH`.
     ///
     /// # Errors
-    /// `Unavailable` says what is missing: the program, its service, the image.
-    pub fn container(program: Option<&Path>, image: &str) -> Result<Self, SandboxError> {
-        let (container, layers) = Container::probe(program, image)?;
+    /// `Unavailable` says what is missing: the program, its service, the image, a layer that it does not enforce.
+    pub fn container(init: &Path, program: Option<&Path>, image: &str) -> Result<Self, SandboxError> {
+        let (container, layers) = Container::probe(init, program, image)?;
         Ok(Self::new(Backend::Container(container), SandboxReport { enforcing: true, layers }))
     }
 
@@ -99,21 +103,21 @@ impl Sandbox {
     /// A place at which one command can reach this process, and where its listener arrives.
     ///
     /// # Errors
-    /// `Policy` where commands run in containers: nothing leads out of those.
+    /// `Policy` where nothing leads out: of containers on other systems than Linux.
     pub fn inlet(&self) -> Result<(Inlet, Arrival), SandboxError> {
         match &self.inner.backend {
             Backend::Boxed(_) => Ok(Inlet::of_a_box()),
             Backend::None => Ok(Inlet::of_this_machine()?),
+            Backend::Container(container) if container.has_door() => Ok(Inlet::of_a_box()),
             Backend::Container(_) => Err(SandboxError::Policy {
-                reason: "a command in a container cannot reach ado-vault; use the built-in sandbox for that"
-                    .into(),
+                reason: "a command in a container reaches ado-vault on Linux only".into(),
             }),
         }
     }
 
-    /// Where a command's home is, as it sees it itself; nothing where it shares the one of this process, or an image has it.
+    /// Where a command's home is, as it sees it itself; nothing where it shares the one of this process.
     pub fn home(&self) -> Option<&'static Path> {
-        matches!(self.inner.backend, Backend::Boxed(_)).then(|| Path::new(HOME))
+        self.is_enforcing().then(|| Path::new(HOME))
     }
 
     /// The same as `run`, with somebody who attends to the command meanwhile.
@@ -145,21 +149,51 @@ impl Sandbox {
                 Ok(output(drive(child, terms, cancel).await?))
             }
             Backend::Container(container) => {
-                let (child, _running) = container.start(command, policy)?;
-                let ended = drive(child, terms, cancel).await?;
-                container.judge(&ended)?;
-                Ok(output(ended))
+                let EndedContainer { ended, end: End { code, signal }, refused } =
+                    container.run(command, policy, inlet, terms, cancel).await?;
+                Ok(SandboxOutput { exit_code: code, signal, ..output(ended) }.and_refused(refused))
             }
             Backend::Boxed(boxed) => {
                 let started = boxed.start(command, policy, inlet.as_ref().map(Inlet::port))?;
                 let door = Door::open(&started.channel, &policy.hosts, inlet)?;
                 let ended = drive(started.child, Terms { input: &started.input, ..terms }, cancel).await?;
                 let refused = door.map(Door::close).unwrap_or_default();
-                let (exit_code, signal) = match ended.was_ended() {
-                    true => (None, None),
+                let End { code, signal } = match ended.was_ended() {
+                    true => End::default(),
                     false => boxed.outcome(program, &started.channel, &ended)?,
                 };
-                Ok(SandboxOutput { exit_code, signal, ..output(ended) }.and_refused(refused))
+                Ok(SandboxOutput { exit_code: code, signal, ..output(ended) }.and_refused(refused))
+            }
+        }
+    }
+
+    /// The words that start this program, which is at `init`, in a command that is shown it.
+    #[cfg(target_os = "linux")]
+    pub fn words_of(&self, init: &Path) -> Vec<String> {
+        match &self.inner.backend {
+            Backend::Container(container) => container.words(),
+            Backend::Boxed(_) | Backend::None => vec![init.display().to_string()],
+        }
+    }
+
+    /// The same command with the same programs and nothing to keep it in, to see what it does then. In a container it sees
+    /// `/tmp` and `root` of the machine, and of the variables of this process the `inherited` one. What comes with it must be kept until it ended.
+    #[cfg(target_os = "linux")]
+    pub(super) fn without_walls(
+        &self,
+        command: &SandboxCommand,
+        root: &Path,
+        inherited: Option<&str>,
+    ) -> Result<(std::process::Command, Option<Running>), SandboxError> {
+        match &self.inner.backend {
+            Backend::Container(container) => {
+                let (command, running) = container.without_walls(command, root, inherited)?;
+                Ok((command, Some(running)))
+            }
+            Backend::Boxed(_) | Backend::None => {
+                let mut bare = std::process::Command::new(&command.argv[0]);
+                bare.args(&command.argv[1..]).current_dir(&command.cwd).envs(&command.env);
+                Ok((bare, None))
             }
         }
     }

@@ -22,6 +22,8 @@ static COUNT: AtomicU32 = AtomicU32::new(0);
 
 pub(super) struct Stage {
     root: PathBuf,
+    /// Starts this program.
+    program: PathBuf,
     pub mark: String,
     victim: Child,
     leaked: File,
@@ -33,7 +35,8 @@ pub(super) struct Stage {
 }
 
 impl Stage {
-    pub(super) fn build() -> io::Result<Self> {
+    /// `words` start this program where the attempt is made.
+    pub(super) fn build(words: &[String]) -> io::Result<Self> {
         let folder = tempfile::tempdir()?;
         let root = folder.path().canonicalize()?;
         for path in [
@@ -68,6 +71,16 @@ impl Stage {
             fs::write(root.join(path), text)?;
         }
         fs::set_permissions(root.join("root"), PermissionsExt::from_mode(0o700))?;
+        let program = match words {
+            [program] => PathBuf::from(program),
+            words => {
+                let words: String = words.iter().map(|word| format!(" '{word}'")).collect();
+                let script = root.join("program");
+                fs::write(&script, format!("#!/bin/sh\nexec{words} \"$@\"\n"))?;
+                fs::set_permissions(&script, PermissionsExt::from_mode(0o755))?;
+                script
+            }
+        };
         // Digits, so that it also is a number of seconds to sleep; the process and the count make it unique.
         let mark = format!("30.{}0{}", std::process::id(), COUNT.fetch_add(1, Ordering::Relaxed));
         let victim = Command::new("sleep")
@@ -92,6 +105,7 @@ impl Stage {
             _listening: listening,
             _folder: folder,
             root,
+            program,
             mark,
             victim,
             leaked,
@@ -100,28 +114,36 @@ impl Stage {
         })
     }
 
+    pub(super) fn root(&self) -> &Path {
+        &self.root
+    }
+
     pub(super) fn worktree(&self) -> PathBuf {
         self.root.join("wt")
     }
 
     /// What a run would be granted, as `ado-vault` grants it, and this program to probe with.
-    pub(super) fn policy(&self, init: &Path, limits: Limits) -> SandboxPolicy {
+    pub(super) fn policy(&self, limits: Limits) -> SandboxPolicy {
         SandboxPolicy {
             write: vec![self.worktree()],
-            read: vec![self.root.join("repo/.git"), self.root.join("home/.cargo/registry"), init.into()],
+            read: vec![
+                self.root.join("repo/.git"),
+                self.root.join("home/.cargo/registry"),
+                self.program.clone(),
+            ],
             protect: vec![self.root.join("wt/.git")],
             limits,
             ..Default::default()
         }
     }
 
-    pub(super) fn variables(&self, init: &Path) -> io::Result<BTreeMap<String, String>> {
+    pub(super) fn variables(&self) -> io::Result<BTreeMap<String, String>> {
         let text = |path: &Path| path.to_string_lossy().into_owned();
         Ok(BTreeMap::from(
             [
                 ("S", text(&self.root)),
                 ("W", text(&self.worktree())),
-                ("INIT", text(init)),
+                ("INIT", text(&self.program)),
                 ("MARK", self.mark.clone()),
                 ("VICTIM", self.victim.id().to_string()),
                 ("LEAKED", self.leaked.as_raw_fd().to_string()),

@@ -11,6 +11,7 @@ use ado_vault::sandbox::Sandbox;
 use serde_json::json;
 
 use crate::bench::{Bench, says};
+use crate::machine::sandbox;
 
 /// What every script begins with: `ask PATH BODY` asks the gateway, `words` takes the text out of an answer.
 const TALK: &str = r#"
@@ -28,14 +29,7 @@ question='{"model":"m","messages":[{"role":"user","content":"what shall I write?
 
 /// A bench with a program in the place of the built-in agent. Nothing where this machine has no sandbox.
 pub fn with_program(role: &str, backend: Backend, script: &str) -> Option<Bench> {
-    let sandbox = match Sandbox::detect(Path::new(env!("CARGO_BIN_EXE_ado-vault"))) {
-        Ok(sandbox) => sandbox,
-        Err(error) => {
-            eprintln!("not run: {error}");
-            assert!(std::env::var_os("ADO_REQUIRE_SANDBOX").is_none(), "a sandbox is required here: {error}");
-            return None;
-        }
-    };
+    let sandbox = sandbox()?;
     let mut bench = Bench::new(role, "tools", &[("old.txt", "old\n")]);
     bench.sandbox = sandbox;
     // Beside the worktree, where only `read_paths` makes it visible.

@@ -6,4 +6,6 @@ mod bench;
 mod external;
 mod formats;
 mod hostile;
+#[path = "../common/sandbox.rs"]
+mod machine;
 mod tools;

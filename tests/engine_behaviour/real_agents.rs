@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use ado_vault::domain::{Event, Status, StepResult, Usd};
+use ado_vault::note::PropertyValue;
 use serde_json::{Value, json};
 
 use super::behaviour::*;
@@ -151,6 +152,11 @@ fn greets(coder: &str) -> Vec<Event> {
              price_output: 1\nstall_seconds: 60\n---\n"
         ),
     );
+    // In containers where scripts/container-test says so.
+    if let Ok(image) = std::env::var("ADO_SANDBOX_IMAGE") {
+        world.set("00_system/Settings.md", "sandbox", PropertyValue::Text("container".into()));
+        world.set("00_system/Settings.md", "sandbox_image", PropertyValue::Text(image));
+    }
     world.put("20_agents/Coder.md", coder);
     world.save("another coder");
     world.request(Status::Planned, "FR-001");

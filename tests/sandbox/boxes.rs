@@ -7,17 +7,7 @@ use std::time::Duration;
 use ado_vault::sandbox::{Limits, Sandbox, SandboxCommand, SandboxOutput, SandboxPolicy};
 use tokio_util::sync::CancellationToken;
 
-/// Says so and gives nothing where this machine cannot enforce the profile.
-pub fn sandbox() -> Option<Sandbox> {
-    match Sandbox::detect(Path::new(env!("CARGO_BIN_EXE_ado-vault"))) {
-        Ok(sandbox) => Some(sandbox),
-        Err(error) => {
-            eprintln!("not run: {error}");
-            assert!(std::env::var_os("ADO_REQUIRE_SANDBOX").is_none(), "a sandbox is required here: {error}");
-            None
-        }
-    }
-}
+pub use crate::machine::sandbox;
 
 pub fn sh(cwd: &Path, script: &str) -> SandboxCommand {
     SandboxCommand {

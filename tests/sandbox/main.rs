@@ -6,4 +6,6 @@ mod caches;
 mod commands;
 mod containers;
 mod limits;
+#[path = "../common/sandbox.rs"]
+mod machine;
 mod network;

@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::process::{WaitOptions, wait};
 
-use super::super::job::{Job, Message};
+use super::super::job::{Job, Message, Namespaces};
 use super::super::report::Layer;
 use super::channel::{At, Channel, Failure, checked, write_once};
 use super::identity::{Identity, drop_capabilities};
@@ -19,7 +19,10 @@ use super::{filter, fs_rules, inspect, limits, mounts};
 
 /// Builds the box, runs the command in it and waits for it. `alive` is at its end when the supervisor is gone.
 pub(super) fn main(channel: &Channel, prepared: Prepared, alive: &OwnedFd) -> ! {
-    let done = build(channel, &prepared, alive).and_then(|landlock| start(channel, &prepared, landlock));
+    let root = matches!(prepared.identity, Identity::Dropped { .. });
+    let look = |outside: &Namespaces, landlock| inspect::box_layers(outside, landlock, root);
+    let done =
+        build(channel, &prepared, alive).and_then(|landlock| start(channel, &prepared.job, landlock, look));
     match done {
         Ok(command) => channel.say(&reap(command)),
         Err(failure) => channel.fail(failure),
@@ -35,12 +38,7 @@ fn build(channel: &Channel, prepared: &Prepared, alive: &OwnedFd) -> Result<Laye
     checked(unsafe { libc::unshare(libc::CLONE_NEWNS) }.into()).at("mount namespace", "unshare")?;
     mounts::enter(prepared)?;
     raise_loopback().at("network namespace", "raise the loopback interface")?;
-    for (layer, port) in [("proxy", job.proxy), ("inlet", job.inlet)] {
-        let Some(port) = port else { continue };
-        // The parent accepts what comes in here: a socket belongs to the network in which it was made.
-        let listener = std::net::TcpListener::bind(("127.0.0.1", port)).at(layer, "listen")?;
-        channel.hand_over(listener.as_fd()).at(layer, "hand the listener over")?;
-    }
+    open_ports(channel, job)?;
     rustix::system::sethostname(b"sandbox").at("host name namespace", "set the name")?;
     identity.become_nobody()?;
     drop_capabilities()?;
@@ -48,6 +46,17 @@ fn build(channel: &Channel, prepared: &Prepared, alive: &OwnedFd) -> Result<Laye
     let landlock = fs_rules::restrict(job)?;
     filter::forbid()?;
     Ok(landlock)
+}
+
+/// Listens where the parent answers, and gives it the listeners.
+pub(super) fn open_ports(channel: &Channel, job: &Job) -> Result<(), Failure> {
+    for (layer, port) in [("proxy", job.proxy), ("inlet", job.inlet)] {
+        let Some(port) = port else { continue };
+        // The parent accepts what comes in here: a socket belongs to the network in which it was made.
+        let listener = std::net::TcpListener::bind(("127.0.0.1", port)).at(layer, "listen")?;
+        channel.hand_over(listener.as_fd()).at(layer, "hand the listener over")?;
+    }
+    Ok(())
 }
 
 /// After the last change of user, which would undo it.
@@ -62,8 +71,13 @@ fn die_with_supervisor(alive: &OwnedFd) -> Result<(), Failure> {
     Ok(())
 }
 
-/// Starts the command, or looks at the box when that is the job.
-fn start(channel: &Channel, prepared: &Prepared, landlock: Layer) -> Result<i32, Failure> {
+/// Starts the command, or looks around when that is the job.
+pub(super) fn start(
+    channel: &Channel,
+    job: &Job,
+    landlock: Layer,
+    look: impl FnOnce(&Namespaces, Layer) -> Vec<Layer>,
+) -> Result<i32, Failure> {
     use rustix::process::{DumpableBehavior, set_dumpable_behavior};
     // Before the command exists: it must not look into its init. What it executes is its own to look into again.
     set_dumpable_behavior(DumpableBehavior::NotDumpable).at("init", "hide")?;
@@ -79,13 +93,11 @@ fn start(channel: &Channel, prepared: &Prepared, landlock: Layer) -> Result<i32,
         }
         return Ok(child as i32);
     }
-    let job = &prepared.job;
     if let Err(error) = limits::limit(&job.limits) {
         channel.fail(Failure { layer: "limits", reason: error.to_string() });
-    } else if job.probe {
+    } else if let Some(outside) = &job.probe {
         set_dumpable_behavior(DumpableBehavior::Dumpable).at("probe", "show itself")?;
-        let root = matches!(prepared.identity, Identity::Dropped { .. });
-        channel.say(&Message::Seen { layers: inspect::layers(&prepared.outside, landlock, root) });
+        channel.say(&Message::Seen { layers: look(outside, landlock) });
     } else {
         channel.say(&Message::NoProgram { reason: become_command(job) });
     }
@@ -150,7 +162,7 @@ fn restore_signals() {
 }
 
 /// Waits for the command, burying orphans meanwhile.
-fn reap(command: i32) -> Message {
+pub(super) fn reap(command: i32) -> Message {
     loop {
         match wait(WaitOptions::empty()) {
             Ok(Some((pid, status))) if pid.as_raw_pid() == command => {
@@ -179,7 +191,7 @@ fn raise_loopback() -> io::Result<()> {
 }
 
 /// Ends without running what the parent's copy of this process had planned for its end.
-fn leave(code: i32) -> ! {
+pub(super) fn leave(code: i32) -> ! {
     // SAFETY: ends this process.
     unsafe { libc::_exit(code) }
 }

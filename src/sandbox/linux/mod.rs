@@ -6,6 +6,7 @@
 //! the command is the init's child. When the supervisor goes the init is killed, and with it everything in the box.
 
 mod channel;
+mod entry;
 mod filter;
 mod fs_rules;
 mod groups;
@@ -19,6 +20,9 @@ mod overlay;
 mod sockets;
 mod supervise;
 
+pub(super) use entry::main as entry_main;
 pub(super) use groups::{Group, Groups};
+pub(super) use inspect::namespaces;
 pub(super) use limits::limit_plainly;
+pub(super) use sockets::{beneath as sockets_beneath, bound as bound_sockets};
 pub(super) use supervise::child_main;

@@ -84,7 +84,7 @@ pub(super) fn enter(prepared: &Prepared) -> Result<(), Failure> {
                 let over = || layers.over(copy.as_fd(), &Upper::Folder(upper.as_fd()));
                 match identity.as_owner(over) {
                     // The probe says what it sees.
-                    Err(_) if job.probe => None,
+                    Err(_) if job.probe.is_some() => None,
                     over => Some(over.at("overlay", named())?),
                 }
             }

@@ -5,7 +5,7 @@ use std::os::unix::fs::FileTypeExt;
 use std::path::{Path, PathBuf};
 
 /// All that are there now. Must be read before the network namespace and the machine's tree are left.
-pub(super) fn bound() -> Vec<PathBuf> {
+pub(in crate::sandbox) fn bound() -> Vec<PathBuf> {
     let table = std::fs::read("/proc/net/unix").unwrap_or_default();
     let mut paths = named(&String::from_utf8_lossy(&table));
     paths.retain(|path| path.symlink_metadata().is_ok_and(|found| found.file_type().is_socket()));
@@ -13,7 +13,7 @@ pub(super) fn bound() -> Vec<PathBuf> {
 }
 
 /// Those beneath a folder, or that path itself, relative to it.
-pub(super) fn beneath<'a>(sockets: &'a [PathBuf], shown: &Path) -> Vec<&'a Path> {
+pub(in crate::sandbox) fn beneath<'a>(sockets: &'a [PathBuf], shown: &Path) -> Vec<&'a Path> {
     sockets.iter().filter_map(|path| path.strip_prefix(shown).ok()).collect()
 }
 

@@ -12,7 +12,6 @@ use super::channel::{At, Channel, Failure, checked, read_job};
 use super::handover::HandedOver;
 use super::identity::{Identity, OwnerMaps};
 use super::init;
-use super::inspect::Namespaces;
 use super::sockets;
 
 /// How long after the wall time the box ends even if the parent does not ask for it.
@@ -23,8 +22,6 @@ pub(super) struct Prepared {
     pub job: Job,
     pub identity: Identity,
     pub owners: OwnerMaps,
-    /// Of the machine, to compare with from inside.
-    pub outside: Namespaces,
     /// Sockets of the machine that have a path.
     pub sockets: Vec<PathBuf>,
 }
@@ -47,11 +44,10 @@ fn supervise(channel: &Channel) -> Result<(), Failure> {
     rustix::process::umask(rustix::fs::Mode::from_raw_mode(0o022));
     let job = read_job().at("job", "read")?;
     let identity = Identity::choose();
-    let outside = Namespaces::current();
     let owners = OwnerMaps::prepare(identity, owned(&job))?;
     let handed = HandedOver::where_needed(&job, identity, &owners)?;
     let sockets = sockets::bound();
-    let done = run(channel, Prepared { job, identity, owners, outside, sockets });
+    let done = run(channel, Prepared { job, identity, owners, sockets });
     handed.take_back();
     done
 }
