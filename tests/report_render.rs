@@ -66,6 +66,7 @@ fn change(commit: &str, summary: &str) -> ChangeSet {
             ChangedFile { path: "tests/longest.rs".into(), added: 51, removed: 0 },
         ],
         formatting: false,
+        only_versions: false,
         summary: summary.into(),
         findings: vec![],
     }

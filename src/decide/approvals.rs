@@ -6,7 +6,7 @@
 use super::next::{Next, plain};
 use crate::domain::{
     ApprovalAuthority, ChangeSet, Config, ContentHash, Effect, FeatureView, ForgeKind, Gate, PullRequestView,
-    RunState, Snapshot, Tick, WorkPlan, sensitive_globs,
+    RunState, Snapshot, Tick, WorkPlan, lock_file, sensitive_globs,
 };
 
 /// What is still to be done until the plan is approved; `None` when it is.
@@ -144,32 +144,14 @@ fn sensitive<'a>(config: &Config, run: &RunState, change: &'a ChangeSet) -> Vec<
     touched
 }
 
-/// Lock files of dependencies, each with the manifests that change them.
-pub(super) const LOCKS: [(&str, &[&str]); 12] = [
-    ("Cargo.lock", &["Cargo.toml"]),
-    ("Gemfile.lock", &["Gemfile"]),
-    ("bun.lock", &["package.json"]),
-    ("composer.lock", &["composer.json"]),
-    ("go.sum", &["go.mod"]),
-    ("gradle.lockfile", &["build.gradle", "build.gradle.kts"]),
-    ("package-lock.json", &["package.json"]),
-    ("pnpm-lock.yaml", &["package.json"]),
-    ("poetry.lock", &["pyproject.toml"]),
-    ("uv.lock", &["pyproject.toml"]),
-    ("yarn.lock", &["package.json"]),
-    ("npm-shrinkwrap.json", &["package.json"]),
-];
-
 /// Whether this is a lock file that the plan names neither itself nor by its manifest: other code than what was agreed on
 /// would come in. A run without a plan agreed on none.
 fn is_unplanned_lock(path: &str, plan: Option<&WorkPlan>) -> bool {
     let name_of = |path: &str| path.rsplit('/').next().unwrap_or(path).to_owned();
     let name = name_of(path);
-    let Some((lock, manifests)) = LOCKS.iter().find(|(lock, _)| lock.eq_ignore_ascii_case(&name)) else {
-        return false;
-    };
+    let Some((lock, manifests)) = lock_file(&name) else { return false };
     let mut planned = plan.into_iter().flat_map(|plan| &plan.files).map(|file| name_of(file.path.trim()));
-    !planned.any(|name| name == *lock || manifests.contains(&name.as_str()))
+    !planned.any(|name| name == lock || manifests.contains(&name.as_str()))
 }
 
 fn is_asked(run: &RunState, gate: Gate, plan: &ContentHash) -> bool {

@@ -7,7 +7,6 @@ use std::sync::LazyLock;
 
 use globset::{GlobBuilder, GlobSet, GlobSetBuilder};
 
-use super::approvals::LOCKS;
 use crate::domain::{
     ApprovalPolicy, ChangeSet, FeatureType, FeatureView, Level, MergeClass, MergePolicy, RunState, Snapshot,
     sensitive_globs,
@@ -88,8 +87,6 @@ const DOCUMENTS: [&str; 7] = [
     "{LICENSE,LICENSE-MIT,LICENSE-APACHE,LICENCE,COPYING,NOTICE,AUTHORS}",
     "{LICENSE,LICENSE-MIT,LICENSE-APACHE,LICENCE,COPYING,NOTICE,AUTHORS}.txt",
 ];
-/// Manifests of dependencies besides those that belong to a lock file.
-const MANIFESTS: [&str; 3] = ["requirements.txt", "pom.xml", "libs.versions.toml"];
 
 static FORBIDDEN: LazyLock<GlobSet> = LazyLock::new(|| globs(&NEVER));
 static DOCUMENTATION: LazyLock<GlobSet> = LazyLock::new(|| globs(&DOCUMENTS));
@@ -131,7 +128,7 @@ fn is_of(
     match class {
         MergeClass::Documentation => paths.all(|path| DOCUMENTATION.is_match(path)),
         MergeClass::Formatting => change.formatting,
-        MergeClass::Dependencies => kind == FeatureType::Dependency && paths.all(is_of_dependencies),
+        MergeClass::Dependencies => kind == FeatureType::Dependency && change.only_versions,
         MergeClass::Small => {
             is_low
                 && change.lines() <= policy.small_diff_lines
@@ -143,12 +140,6 @@ fn is_of(
 fn is_forbidden(snapshot: &Snapshot, run: &RunState, change: &ChangeSet) -> bool {
     let sensitive = sensitive_globs(&snapshot.config.sensitive_paths(Some(&run.repo)));
     change.files.iter().any(|file| FORBIDDEN.is_match(&file.path) || sensitive.is_match(&file.path))
-}
-
-fn is_of_dependencies(path: &str) -> bool {
-    let name = path.rsplit('/').next().unwrap_or(path);
-    MANIFESTS.contains(&name)
-        || LOCKS.iter().any(|(lock, manifests)| *lock == name || manifests.contains(&name))
 }
 
 fn globs(patterns: &[&str]) -> GlobSet {
@@ -174,6 +165,7 @@ mod tests {
             files: paths.iter().map(file).collect(),
             summary: String::new(),
             formatting: false,
+            only_versions: false,
             findings: vec![],
         }
     }
@@ -200,15 +192,14 @@ mod tests {
     }
 
     #[test]
-    fn dependencies_are_manifests_and_locks_of_a_request_for_them() {
+    fn dependencies_are_versions_alone_of_a_request_for_them() {
         use FeatureType::{Dependency, Feature};
-        for (paths, kind, expected) in [
-            (&["Cargo.toml", "Cargo.lock"][..], Dependency, true),
-            (&["web/package.json", "web/package-lock.json"], Dependency, true),
-            (&["Cargo.toml", "Cargo.lock"], Feature, false),
-            (&["Cargo.toml", "src/lib.rs"], Dependency, false),
-        ] {
-            assert_eq!(is(MergeClass::Dependencies, paths, kind), expected, "{paths:?}");
+        for (only_versions, kind, expected) in
+            [(true, Dependency, true), (true, Feature, false), (false, Dependency, false)]
+        {
+            let change = ChangeSet { only_versions, ..change(&["Cargo.toml", "Cargo.lock"], 1) };
+            let policy = ApprovalPolicy::default();
+            assert_eq!(is_of(MergeClass::Dependencies, &change, kind, true, &policy), expected);
         }
     }
 

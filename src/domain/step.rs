@@ -189,6 +189,9 @@ pub struct ChangeSet {
     /// Whether it changes only blanks and line breaks, in files where those mean nothing.
     #[serde(default)]
     pub formatting: bool,
+    /// Whether it changes only versions in manifests of dependencies, and lock files that name no new source.
+    #[serde(default)]
+    pub only_versions: bool,
     /// What rules found in the diff: tests that lost assertions, were skipped or deleted, files refused.
     #[serde(default)]
     pub findings: Vec<Finding>,

@@ -9,6 +9,7 @@ use super::index_file::IndexFile;
 use super::integrity::test_integrity;
 use super::repository::signature;
 use super::stage::{Staged, stage};
+use super::versions::only_versions;
 use super::{Workspace, WorkspaceError, Worktree};
 use crate::domain::{ChangeSet, GitId};
 
@@ -54,6 +55,7 @@ impl Workspace {
         Ok(ChangeSet {
             files: self.changed_between(base, &commit)?,
             formatting: is_formatting(&repository, &diff),
+            only_versions: only_versions(&repository, &diff),
             tree: GitId(staged.tree.to_string()),
             base: base.clone(),
             commit,

@@ -30,6 +30,7 @@ mod restore;
 mod stage;
 mod trailer;
 mod update;
+mod versions;
 mod worktree;
 
 pub use contents::{BranchCommit, Content};

@@ -71,6 +71,7 @@ impl Workspace {
             commit,
             summary: format!("`{target}` was merged in"),
             formatting: false,
+            only_versions: false,
             findings: vec![],
         };
         Ok(Some(Updated { change, conflicts }))

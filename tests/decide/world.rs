@@ -327,6 +327,7 @@ pub(crate) fn change(tree: &str, paths: &[&str], findings: Vec<Finding>) -> Step
             files: paths.iter().map(file).collect(),
             summary: String::new(),
             formatting: false,
+            only_versions: false,
             findings,
         },
     }

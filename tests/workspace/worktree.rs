@@ -279,6 +279,24 @@ fn tests_that_lose_assertions_are_findings_of_the_commit() {
 }
 
 #[test]
+fn a_commit_says_whether_it_is_formatting_or_versions_alone() {
+    let repo = Repo::new();
+    repo.write("Cargo.toml", "[dependencies]\nserde = \"1.0.1\"\n");
+    repo.commit_all("a manifest");
+    let workspace = repo.open();
+    let (worktree, base) = repo.worktree(&workspace, 1);
+    let says = |path: &str, text: &str| {
+        put(&worktree.path, path, text);
+        let change = workspace.commit(&worktree, &base, "m", "").unwrap();
+        (change.formatting, change.only_versions)
+    };
+    assert_eq!(says("src/lib.rs", "pub fn one() -> u32 { 1 }\n"), (true, false));
+    assert_eq!(says("src/lib.rs", "pub fn one() -> u32 {\n    1\n}\n"), (false, false), "nothing is neither");
+    assert_eq!(says("Cargo.toml", "[dependencies]\nserde = \"1.0.2\"\n"), (false, true));
+    assert_eq!(says("Cargo.lock", "version = 4\n"), (false, false), "a new file is more than an update");
+}
+
+#[test]
 fn a_file_that_was_renamed_is_changed_under_both_names() {
     let repo = Repo::new();
     repo.write("src/auth/token.rs", "fn token() {}\nfn other() {}\n");
