@@ -62,9 +62,11 @@ impl Asked<'_> {
         let mut arguments = self.begun();
         // By its name: the value is nobody's business.
         arguments.extend(inherited.map(|name| format!("--env={name}")));
-        let open = ["--privileged", "--network=host", "--pid=host", "--ipc=host", "--log-driver=none"];
+        let open = ["--privileged", "--network=host", "--pid=host", "--log-driver=none"];
         arguments.extend(open.map(String::from));
-        arguments.push(mount(Path::new("/tmp"), Path::new("/tmp"), false)?);
+        for shared in ["/tmp", "/dev/shm"].map(Path::new) {
+            arguments.push(mount(shared, shared, false)?);
+        }
         let shows = self.job.shows.iter().map(|show| (&show.source, &show.target));
         for (source, target) in shows.chain(self.shown.iter().map(|(source, target)| (source, target))) {
             arguments.push(mount(source, target, false)?);

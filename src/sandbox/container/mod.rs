@@ -240,8 +240,8 @@ impl Container {
         self.program.iter().flat_map(|program| program.words().to_vec()).collect()
     }
 
-    /// The same image without walls: the machine's network, processes and devices, every right, its folders `/tmp` and
-    /// `root`, and a variable of this process.
+    /// The same image without walls: the machine's network, processes and devices, every right, its folders `/tmp`,
+    /// `/dev/shm` and `root`, and a variable of this process.
     pub(super) fn without_walls(
         &self,
         command: &SandboxCommand,
