@@ -8,9 +8,9 @@ use super::Limits;
 
 /// How often the file system is asked for its free space.
 const OFTEN: Duration = Duration::from_millis(250);
-/// How often everything is counted though hardly anything was taken.
+/// How often everything is counted though hardly anything changed.
 const SELDOM: Duration = Duration::from_secs(30);
-/// What may be taken of the free space since the last count until the next: this part of the limit.
+/// By how much the free space may change since the last count until the next: this part of the limit.
 const PART: u64 = 8;
 
 /// Bytes and files.
@@ -26,8 +26,8 @@ pub(super) async fn exceeded(folders: Vec<PathBuf>, limits: &Limits) -> String {
     let mut counted = (free(&folders), Instant::now());
     loop {
         tokio::time::sleep(OFTEN).await;
-        let taken = taken(counted.0, free(&folders));
-        let due = taken.bytes > most.bytes / PART || taken.files > most.files / PART;
+        let changed = changed(counted.0, free(&folders));
+        let due = changed.bytes > most.bytes / PART || changed.files > most.files / PART;
         if !due && counted.1.elapsed() < SELDOM {
             continue;
         }
@@ -61,8 +61,9 @@ fn free(folders: &[PathBuf]) -> Amount {
     free
 }
 
-fn taken(before: Amount, now: Amount) -> Amount {
-    Amount { bytes: before.bytes.saturating_sub(now.bytes), files: before.files.saturating_sub(now.files) }
+/// In either direction: what others give back meanwhile hides what is taken.
+fn changed(before: Amount, now: Amount) -> Amount {
+    Amount { bytes: before.bytes.abs_diff(now.bytes), files: before.files.abs_diff(now.files) }
 }
 
 /// What the folders hold, counted until it is too much. A tree too deep to be walked counts as too much.
@@ -112,8 +113,8 @@ mod tests {
     }
 
     #[test]
-    fn space_that_others_gave_back_counts_nothing() {
+    fn space_that_others_gave_back_is_a_reason_to_count() {
         let (before, now) = (Amount { bytes: 10, files: 5 }, Amount { bytes: 20, files: 3 });
-        assert_eq!(taken(before, now), Amount { bytes: 0, files: 2 });
+        assert_eq!(changed(before, now), Amount { bytes: 10, files: 2 });
     }
 }
