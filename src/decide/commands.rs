@@ -3,11 +3,11 @@
 //!
 //! Does not know comments or forges.
 
-use jiff::SignedDuration;
+use jiff::{SignedDuration, Timestamp};
 
 use crate::domain::{
-    ApprovalAuthority, CommandWord, Commanded, ContentHash, Effect, FeatureView, ForgeSettings, Gate,
-    RunState, Snapshot, Status,
+    ApprovalAuthority, Command, CommandWord, Commanded, Comment, ContentHash, Effect, FeatureView,
+    ForgeSettings, Gate, RunState, Snapshot, Status,
 };
 
 /// A command that is older than this when it is first seen is not meant for now.
@@ -39,9 +39,7 @@ pub fn obey(
     asked: &Commanded,
 ) -> Obedience {
     let by = &asked.comment.author;
-    let listed =
-        |all: &[String]| all.iter().any(|known| known.trim_start_matches('@').eq_ignore_ascii_case(by));
-    let (instructs, approves) = (listed(&settings.instructors), listed(&settings.approvers));
+    let (instructs, approves) = (is_listed(&settings.instructors, by), is_listed(&settings.approvers, by));
     if !instructs && !approves {
         return Obedience::Stranger;
     }
@@ -91,6 +89,43 @@ pub fn obey(
             "Add an entry for this change to the repository's changelog, in its manner.",
         ),
     }
+}
+
+/// What a command means below a pull request that ado-vault did not write.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Outside {
+    /// By somebody who may not command.
+    Stranger,
+    /// Too old to be meant for now.
+    Stale,
+    Review,
+    /// Why not, for who asked.
+    Refuse(String),
+}
+
+/// The same for a pull request that ado-vault did not write, where its repository's note lets it be reviewed.
+pub fn obey_outside(
+    now: Timestamp,
+    settings: &ForgeSettings,
+    command: &Command,
+    comment: &Comment,
+) -> Outside {
+    if !is_listed(&settings.instructors, &comment.author) {
+        return Outside::Stranger;
+    }
+    if now.duration_since(comment.at) > STALE {
+        return Outside::Stale;
+    }
+    match command.word {
+        CommandWord::Review => Outside::Review,
+        _ => Outside::Refuse(
+            "ado-vault did not write this pull request: `/review` alone is taken here".to_owned(),
+        ),
+    }
+}
+
+fn is_listed(logins: &[String], login: &str) -> bool {
+    logins.iter().any(|known| known.trim_start_matches('@').eq_ignore_ascii_case(login))
 }
 
 fn plan(view: &FeatureView) -> Obedience {

@@ -40,7 +40,7 @@ mod splitting;
 mod steps;
 
 pub use brakes::step_seconds;
-pub use commands::{Obedience, obey, takes_commands};
+pub use commands::{Obedience, Outside, obey, obey_outside, takes_commands};
 pub use complexity::triage;
 pub use issues::{after_issue, issue_report, shown_by_issue};
 pub use look::decide;

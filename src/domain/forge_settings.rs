@@ -40,6 +40,8 @@ pub struct ForgeSettings {
     pub issue_close: bool,
     /// Tell people who may not command so, once each; otherwise their commands are passed over.
     pub command_refusals: bool,
+    /// Review pull requests that ado-vault did not write where an instructor asks for it by `/review` below them.
+    pub review_others: bool,
 }
 
 impl Default for ForgeSettings {
@@ -60,6 +62,7 @@ impl Default for ForgeSettings {
             issue_ask: false,
             issue_close: false,
             command_refusals: false,
+            review_others: false,
         }
     }
 }

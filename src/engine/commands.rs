@@ -136,7 +136,13 @@ impl Engine {
 }
 
 impl super::issues::IssueDesk {
-    fn answer(&mut self, repository: &Repository, thread: &str, comment: &Comment, kind: ReplyKind) {
+    pub(super) fn answer(
+        &mut self,
+        repository: &Repository,
+        thread: &str,
+        comment: &Comment,
+        kind: ReplyKind,
+    ) {
         let (thread, author) = (thread.to_owned(), comment.author.clone());
         self.replies.push((repository.name.clone(), Reply { thread, to: comment.id, author, kind }));
     }

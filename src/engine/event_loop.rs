@@ -16,6 +16,7 @@ use super::flight::{Ended, Finished, Flight};
 use super::issues::IssueDesk;
 use super::looking::Looking;
 use super::observe::{Circumstances, Observation, Observer, fatal_problems};
+use super::outside::OutsideDesk;
 use super::preview::stale;
 use super::progress::NO_SANDBOX;
 use super::transition::{NoteChange, Scribe};
@@ -83,6 +84,7 @@ pub struct Engine {
     pub(super) in_flight: BTreeMap<RunId, Flight>,
     pub(super) abroad: Abroad,
     pub(super) issues: IssueDesk,
+    pub(super) outside: OutsideDesk,
     pub(super) bell: Bell,
     /// When a look was last rung for.
     pub(super) rang: Option<Instant>,
@@ -165,6 +167,7 @@ impl Engine {
             in_flight: BTreeMap::new(),
             abroad: Abroad::default(),
             issues: IssueDesk::new(vault),
+            outside: OutsideDesk::default(),
             bell: Bell::default(),
             rang: None,
             observer,
@@ -244,7 +247,11 @@ impl Engine {
             if self.paused.as_ref().is_some_and(|(_, since)| since.elapsed() > PAUSE) {
                 return Ok(Outcome::Failed);
             }
-            if self.is_still() && !self.issues.is_busy() && !self.waits_on_time(&plan) {
+            if self.is_still()
+                && !self.issues.is_busy()
+                && !self.outside.is_busy()
+                && !self.waits_on_time(&plan)
+            {
                 let human = plan.waits().any(|(_, wait)| wait.needs_human);
                 return Ok(match (human, self.failures.is_empty()) {
                     (_, false) => Outcome::Failed,
@@ -357,6 +364,9 @@ impl Engine {
                     self.cut_off |= matches!(error, EngineError::Vault(_) | EngineError::HistoryBlocked(_));
                     self.complain("issues", &error, error.may_pass());
                 }
+            }
+            if self.tend_outside(&look) {
+                continue;
             }
             self.look_at_pull_requests(&look).await;
             if self.books_only {

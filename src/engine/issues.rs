@@ -13,6 +13,7 @@ use super::commands::{Heard, Obeyed, Thread, listen};
 use super::event_loop::Engine;
 use super::failure::Failure;
 use super::observe::Observation;
+use super::outside::{FoundOutside, Search};
 use super::transition::{NoteChange, message};
 use super::{EngineError, Said};
 use crate::decide;
@@ -53,6 +54,7 @@ struct Round {
     closed: Vec<Issue>,
     told: Vec<(String, ContentHash)>,
     commands: Vec<Heard>,
+    outside: FoundOutside,
     /// Answers that could not be given.
     replies: Vec<Reply>,
     error: Option<ForgeError>,
@@ -66,6 +68,7 @@ impl Round {
             closed: vec![],
             told: vec![],
             commands: vec![],
+            outside: FoundOutside::default(),
             replies: vec![],
             error: None,
         }
@@ -147,7 +150,10 @@ impl Engine {
             if !fresh || owes_replies || known.iter().any(|each| each.report.is_some()) {
                 let listens = !fresh && !self.books_only;
                 let threads = if listens { self.threads(look, repository) } else { vec![] };
-                self.begin_round(repository, Errands { known, threads, replies: vec![], looks: !fresh });
+                // What keeps a forge from being asked is said where the round begins.
+                let search = self.search(repository).ok().flatten().filter(|_| listens);
+                let errands = Errands { known, threads, search, replies: vec![], looks: !fresh };
+                self.begin_round(repository, errands);
             }
         }
         Ok(false)
@@ -241,6 +247,7 @@ impl Engine {
         if wrote {
             return Ok(true);
         }
+        self.take_outside(look, repository, round.outside).await?;
         let mut commands = VecDeque::from(round.commands);
         while let Some(heard) = commands.pop_front().filter(|_| !self.books_only) {
             let obeyed = self.obey(look, repository, heard.clone()).await?;
@@ -361,6 +368,7 @@ impl Engine {
 struct Errands {
     known: Vec<Known>,
     threads: Vec<Thread>,
+    search: Option<Search>,
     replies: Vec<Reply>,
     /// Whether it looks, or only tells and answers.
     looks: bool,
@@ -368,7 +376,7 @@ struct Errands {
 
 /// Asks and tells; what was done before an error stays in `round`.
 async fn ask(issues: &dyn Issues, errands: Errands, round: &mut Round) -> Result<(), ForgeError> {
-    let Errands { known, threads, replies, looks } = errands;
+    let Errands { known, threads, search, replies, looks } = errands;
     round.replies = replies;
     while let Some(reply) = round.replies.first() {
         issues.reply(reply).await?;
@@ -376,6 +384,9 @@ async fn ask(issues: &dyn Issues, errands: Errands, round: &mut Round) -> Result
     }
     if looks {
         round.commands = listen(issues, threads).await?;
+        if let Some(search) = search {
+            round.outside = search.carry_out(issues).await?;
+        }
         let wanted = issues.wanted().await?;
         for each in known.iter().filter(|each| each.is_open_here) {
             if wanted.iter().any(|issue| issue.url == each.url) {

@@ -25,6 +25,7 @@ mod late_saves;
 mod ledger;
 mod looking;
 mod observe;
+mod outside;
 mod pace;
 mod perform;
 mod preview;

@@ -28,6 +28,8 @@ use crate::workspace::Workspace;
 
 /// The only step of a review.
 const KEY: StepKey = StepKey { step: Step::Review, round: 1 };
+/// What a review waits for that another machine makes.
+pub(super) const ANOTHER_MACHINE: &str = "another machine";
 /// Before an end that could not be written down is tried again.
 const AGAIN: Duration = Duration::from_secs(1);
 
@@ -198,7 +200,7 @@ impl Engine {
         };
         if self.is_claimed_elsewhere(look, &run).await? {
             let why = format!("another machine reviews {} already", proposal.pr);
-            let (on, unblock) = ("another machine".to_owned(), "wait for it".to_owned());
+            let (on, unblock) = (ANOTHER_MACHINE.to_owned(), "wait for it".to_owned());
             return Ok(Begun::Waits(Wait { on, why, unblock, needs_human: false }));
         }
         for stale in reviews.iter().filter(|state| state.ended.is_none() && state.id != run) {
@@ -265,7 +267,7 @@ impl Engine {
     }
 
     /// All reviews of a pull request, oldest first.
-    fn reviews_of(&self, pr: &PullRequestRef) -> Vec<Shared<RunState>> {
+    pub(super) fn reviews_of(&self, pr: &PullRequestRef) -> Vec<Shared<RunState>> {
         let is_of = |run: &Shared<RunState>| {
             run.proposed
                 .as_ref()
@@ -461,7 +463,7 @@ async fn post(
     book.append(run, Event::Completed { effect: effect.to_owned(), detail })
 }
 
-pub(super) fn review_of(state: &RunState) -> Option<Review> {
+fn review_of(state: &RunState) -> Option<Review> {
     state.review.clone()
 }
 

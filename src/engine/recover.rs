@@ -102,7 +102,7 @@ impl Engine {
         for run in self.book.all() {
             if run.proposed.is_some() {
                 if !self.uncommitted(&run)?.is_empty() {
-                    self.commit_review(&run.id, "finished what a crash cut off", "recovered")?;
+                    self.review_ended(&run.id, "finished what a crash cut off")?;
                 }
                 continue;
             }

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use async_trait::async_trait;
+use jiff::Timestamp;
 
 use super::ForgeError;
 use crate::domain::{GitId, MergeMethod, Proposal, PullRequestDraft, PullRequestRef, PullRequestView};
@@ -38,6 +39,10 @@ pub trait Forge: Send + Sync {
     /// Reads a pull request that anybody may have written.
     async fn proposal(&self, key: &str) -> Result<Proposal, ForgeError> {
         Err(ForgeError::NotFound { key: key.to_owned() })
+    }
+    /// The open pull requests that changed at this time or later, with when, the last ones first; as many as one page holds.
+    async fn changed_since(&self, _: Timestamp) -> Result<Vec<(PullRequestRef, Timestamp)>, ForgeError> {
+        Ok(vec![])
     }
     /// Answers feedback in its place, once, and settles it there. A place that is gone needs no answer.
     async fn answer(&self, _: &PullRequestRef, _: &Answer) -> Result<(), ForgeError> {

@@ -142,7 +142,12 @@ fn list_pulls(state: &mut State, call: &Call) -> Reply {
             shown.push(pull.clone());
         }
     }
-    let shown = shown.iter().rev().map(|pull| pull_json(state, pull, "pull-request-simple")).collect();
+    shown.reverse();
+    if call.parameter("sort") == Some("updated") {
+        assert_eq!(call.parameter("direction"), Some("desc"), "the fake knows this order alone");
+        shown.sort_by(|one, other| other.updated.cmp(&one.updated));
+    }
+    let shown = shown.iter().map(|pull| pull_json(state, pull, "pull-request-simple")).collect();
     page(state, call, shown)
 }
 

@@ -188,6 +188,12 @@ impl FakeGithub {
         self.state().faults.extend(faults.into_iter().map(Some));
     }
 
+    /// What lets the next answers go wrong from elsewhere; `None` is one that goes well.
+    pub fn faults(&self) -> impl Fn([Option<Fault>; 2]) + Send + 'static {
+        let state = self.state.clone();
+        move |faults| state.lock().unwrap().faults.extend(faults)
+    }
+
     /// What lets an answer that is held go.
     pub fn release(&self) -> impl Fn() + Send + 'static {
         let held = self.held.clone();
@@ -413,6 +419,13 @@ impl State {
     /// The commit that a branch is at.
     pub fn head(&self, branch: &str) -> Option<String> {
         self.git(&["rev-parse", "--verify", "--quiet", &format!("refs/heads/{branch}")])
+    }
+
+    /// A pull request changed now, as by a comment.
+    pub fn touch(&mut self, number: u64) {
+        if let Some(pull) = self.pulls.iter_mut().find(|pull| pull.number == number) {
+            pull.updated = jiff::Timestamp::now().to_string();
+        }
     }
 
     /// The commit that a pull request is at.

@@ -55,6 +55,7 @@ pub fn to(state: &mut State, call: &Call) -> Option<Reply> {
             let all = state.comments.entry(number).or_default();
             all.push(each.clone());
             let at = all.len() - 1;
+            state.touch(number);
             Reply::new(201, comment(state, number, at, &each))
         }
         ("PATCH", ["comments", id]) => {
@@ -67,8 +68,13 @@ pub fn to(state: &mut State, call: &Call) -> Option<Reply> {
         }
         ("POST", ["comments", id, "reactions"]) => {
             let content = call.body["content"].as_str().unwrap().to_owned();
-            state.reactions.push((id.parse().unwrap(), content.clone()));
-            Reply::new(201, sample("reaction", json!({"content": content})))
+            let reaction = (id.parse().unwrap(), content.clone());
+            // Of one person there is one of a kind.
+            let is_new = !state.reactions.contains(&reaction);
+            if is_new {
+                state.reactions.push(reaction);
+            }
+            Reply::new(if is_new { 201 } else { 200 }, sample("reaction", json!({"content": content})))
         }
         ("GET", [number]) => match at(number) {
             Some(at) => Reply::new(200, shown(&state.issues[at])),

@@ -21,6 +21,7 @@ mod kill;
 #[path = "../common/killer.rs"]
 mod killer;
 mod merging;
+mod outside;
 mod pull_requests;
 mod reviews;
 mod rules;

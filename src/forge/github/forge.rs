@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use http::Method;
+use jiff::Timestamp;
 use serde_json::{Value, json};
 
 use super::address::{Address, number_of};
@@ -141,6 +142,19 @@ impl Forge for GithubForge {
             status: 200,
             why: "the names of its branches or its author cannot be read".to_owned(),
         })
+    }
+
+    async fn changed_since(&self, since: Timestamp) -> Result<Vec<(PullRequestRef, Timestamp)>, ForgeError> {
+        let path = self.address.path(&format!("/pulls?state=open&sort=updated&direction=desc&{PAGE}"));
+        let answer = done(&path, self.client.get(&self.address, &path).await?)?;
+        let changed = |each: &Value| {
+            let pr = PullRequest::read(each)?;
+            let at: Timestamp = each["updated_at"].as_str()?.parse().ok()?;
+            let key = self.address.key(pr.number);
+            Some((PullRequestRef { forge: ForgeKind::Github, key, link: pr.html_url }, at))
+        };
+        let all = answer.as_array().into_iter().flatten().filter_map(changed);
+        Ok(all.filter(|(_, at)| *at >= since).collect())
     }
 
     async fn answer(&self, pull_request: &PullRequestRef, answer: &Reply) -> Result<(), ForgeError> {
