@@ -132,6 +132,14 @@ fn a_pull_request_of_a_fork_is_read_and_what_was_found_is_said_once() {
     let verified = verify_journals(&world.vault, &History::open(&world.vault).unwrap(), None).unwrap();
     assert!(verified.is_sound() && verified.runs[0].committed_to == verified.runs[0].records, "{verified:?}");
     assert_eq!(world.state("REVIEW-001/1").ended.unwrap().0, RunEnd::Reviewed);
+    let note = world.read("60_runs/REVIEW-001/1/run.md");
+    assert!(note.contains("pull_request: \"https://github.com/acme/app/pull/1\""), "{note}");
+    for command in [["check", "--format=json"], ["audit", "REVIEW-001"], ["log", "REVIEW-001"]] {
+        let mut program = Command::new(env!("CARGO_BIN_EXE_ado-vault"));
+        let ended = program.arg("--vault").arg(world.root()).args(command).output().unwrap();
+        let said = String::from_utf8_lossy(&ended.stdout).into_owned();
+        assert!(ended.status.success() && !said.contains("60_runs/REVIEW"), "{command:?}: {said}");
+    }
     let url = ReviewOrder { name: "https://github.com/acme/app/pull/1".into(), ..order(true) };
     let posted = review(&world, &url);
     assert!(posted.known && posted.posted);
