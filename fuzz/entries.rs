@@ -116,8 +116,12 @@ pub fn canvas(data: &[u8]) {
     let relocation = Relocation::of(&moves, &files);
     for mended in [relocation.mend_canvas(text, &files[2]), relocation.mend_bookmarks(text)] {
         let Some(mended) = mended else { continue };
-        let old: serde_json::Value = serde_json::from_str(text).expect("only JSON is mended");
-        let new: serde_json::Value = serde_json::from_str(&mended).expect("and stays JSON");
+        let is_json = |text| serde_json::from_str::<serde::de::IgnoredAny>(text).is_ok();
+        assert!(is_json(text), "only JSON is mended: {text:?}");
+        assert!(is_json(&mended), "and stays JSON: {mended:?}");
+        // JSON may hold numbers that no value can.
+        let Ok(old) = serde_json::from_str(text) else { continue };
+        let new = serde_json::from_str(&mended).expect("texts alone differ");
         assert!(is_alike(&old, &new), "{text:?} → {mended:?}");
     }
 }
