@@ -4,7 +4,7 @@
 
 use std::collections::BTreeMap;
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use serde::Serialize;
 
 use super::history::{event_name, in_words};
@@ -39,6 +39,8 @@ pub struct Evidence {
 /// The whole story, oldest first. `commits` are those about the feature, oldest first.
 pub fn audit(runs: &[(RunId, Vec<Record>)], commits: &[CommitAbout]) -> Vec<AuditLine> {
     let mut lines: Vec<AuditLine> = vec![];
+    // By commit, the first of what it holds.
+    let mut first_held: BTreeMap<usize, Timestamp> = BTreeMap::new();
     for (run, records) in runs {
         let mut cast = Cast::default();
         for record in records {
@@ -46,6 +48,7 @@ pub fn audit(runs: &[(RunId, Vec<Record>)], commits: &[CommitAbout]) -> Vec<Audi
             let held = holding(commits, run, record.seq);
             let mut evidence = of_event(&record.event);
             if let Some(at) = held {
+                first_held.entry(at).or_insert(record.at);
                 evidence.push(Evidence::of("vault commit", commits[at].commit.short()));
             }
             lines.push(AuditLine {
@@ -59,14 +62,18 @@ pub fn audit(runs: &[(RunId, Vec<Record>)], commits: &[CommitAbout]) -> Vec<Audi
         }
     }
     let of_run = |at: Timestamp| {
-        let begun = runs.iter().filter(|(_, records)| records.first().is_some_and(|first| first.at <= at));
+        let begun = runs.iter().filter(|(_, records)| records.first().is_some_and(|first| first.at < at));
         begun.map(|(run, _)| run.clone()).next_back()
     };
-    for commit in commits.iter().filter(|commit| !commit.is_own || commit.run.is_none()) {
+    for (index, commit) in commits.iter().enumerate() {
+        if commit.is_own && commit.run.is_some() {
+            continue;
+        }
+        let at = before_what_followed(commits, index, &first_held).unwrap_or(commit.at);
         lines.push(AuditLine {
-            run: of_run(commit.at),
+            run: of_run(at),
             seq: None,
-            at: commit.at,
+            at,
             who: if commit.is_own { ADO.to_owned() } else { note::plain(&commit.author) },
             what: note::plain(&commit.subject),
             evidence: vec![Evidence::of("vault commit", commit.commit.short())],
@@ -139,6 +146,22 @@ impl Cast {
 fn holding(commits: &[CommitAbout], run: &RunId, seq: u64) -> Option<usize> {
     let holds = |commit: &CommitAbout| commit.journals.iter().any(|(of, to)| of == run && *to >= seq);
     commits.iter().position(holds)
+}
+
+/// How long after the first word of what follows from it a person's edit may be committed.
+const JUST_BEFORE: SignedDuration = SignedDuration::from_secs(5);
+
+/// When what followed from a person's edit began, where that is told with an earlier time than the commit of the edit: both
+/// are committed one after the other once something followed.
+fn before_what_followed(
+    commits: &[CommitAbout],
+    index: usize,
+    first_held: &BTreeMap<usize, Timestamp>,
+) -> Option<Timestamp> {
+    let commit = &commits[index];
+    let next = (index + 1..commits.len()).find(|at| commits[*at].is_own).filter(|_| !commit.is_own)?;
+    let first = *first_held.get(&next)?;
+    (first <= commit.at && commit.at.duration_since(first) < JUST_BEFORE).then_some(first)
 }
 
 /// The person whose commit was the last before the one that holds an event: their version of the note is always

@@ -69,4 +69,11 @@ fn the_story_says_who_did_what_with_which_evidence() {
     assert_eq!(line("ended: merged").who, "ado");
     let committed = |line: &AuditLine| line.evidence.iter().any(|each| each.kind == "vault commit");
     assert!(story.iter().all(committed), "{story:#?}");
+
+    // The run began in the last moment of a second, and what the human wrote was committed in the next.
+    let mut late = commits.clone();
+    let own = late.iter_mut().find(|commit| !commit.is_own).unwrap();
+    own.at = records[0].at + jiff::SignedDuration::from_millis(300);
+    let story = audit(&[(run, records)], &late);
+    assert_eq!((&story[0].run, story[0].who.as_str()), (&None, human));
 }
