@@ -76,8 +76,7 @@ pub fn run(global: &Global, args: &CheckArgs) -> Result<Exit, Failure> {
         Some(path) => is_wanted(path),
         None => wanted.is_empty(),
     });
-    found.sort_by(|a, b| (&a.path, a.line, a.column, &a.code).cmp(&(&b.path, b.line, b.column, &b.code)));
-    found.dedup();
+    let found = report::sorted(found);
     print(global, &vault, &found, &text, look.scan.notes.len())?;
     if args.fix {
         say_left(&found);

@@ -117,7 +117,7 @@ fn check(global: &Global, vault: &Vault) -> Result<Exit, Failure> {
     let report = WouldDo {
         would: seen.plan.effects().filter(|(_, effect)| effect.is_bookkeeping()).map(in_words).collect(),
         changes: seen.rewrites(vault)?.iter().map(diff).collect(),
-        problems,
+        problems: report::sorted(problems),
     };
     let job = Job::of_environment();
     let diff: String = report.changes.iter().map(|change| change.diff.as_str()).collect();

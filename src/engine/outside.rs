@@ -9,7 +9,8 @@ use super::EngineError;
 use super::event_loop::Engine;
 use super::failure::Failure;
 use super::observe::Observation;
-use super::proposals::{ANOTHER_MACHINE, Begun, Found, is_posted};
+use super::proposals::{ANOTHER_MACHINE, Begun, Found};
+use super::review_report::is_posted;
 use crate::decide::{self, Outside};
 use crate::domain::{
     Command, Comment, Event, ForgeKind, ForgeSettings, Proposal, PullRequestRef, REVIEW_PREFIX, RepoName,

@@ -5,7 +5,6 @@
 
 use std::time::Duration;
 
-use serde::Serialize;
 use tokio_util::sync::CancellationToken;
 
 use super::earlier::Earlier;
@@ -13,16 +12,17 @@ use super::errand::Errand;
 use super::event_loop::Engine;
 use super::flight::Launch;
 use super::observe::{Observation, worktrees_folder};
+use super::publish::answer;
+use super::review_report::{Reviewed, found_in, is_posted, not_reviewed, report};
 use super::transition::message;
-use super::{EngineError, RunBook, Said, redact};
+use super::{EngineError, Said, redact};
 use crate::decide;
 use crate::domain::{
-    AgentConfig, Backend, BranchName, Diagnostic, Event, FeatureBrief, FeatureId, FeatureType, Finding,
-    ForgeKind, GitId, Instruction, Proposal, PullRequestRef, PullRequestState, REVIEW_PREFIX, RepoName,
-    Repository, Review, Role, RunEnd, RunId, RunState, Severity, Shared, Spent, Status, Step, StepKey,
-    StepRequest, StepResult, Wait,
+    AgentConfig, Backend, BranchName, Diagnostic, Event, FeatureBrief, FeatureId, FeatureType, ForgeKind,
+    Instruction, Proposal, PullRequestRef, PullRequestState, REVIEW_PREFIX, RepoName, Repository, Role,
+    RunEnd, RunId, RunState, Shared, Status, Step, StepKey, StepRequest, StepResult, Wait,
 };
-use crate::forge::{Answer, Forge};
+use crate::forge::Answer;
 use crate::report::render;
 use crate::workspace::Workspace;
 
@@ -44,35 +44,6 @@ pub struct ReviewOrder {
     pub post: bool,
     /// Review a head anew that was reviewed before.
     pub again: bool,
-}
-
-/// How an order ended.
-#[derive(Debug, Clone, PartialEq)]
-pub enum Reviewed {
-    Done(Box<ReviewReport>),
-    /// Not now, and why.
-    Waits(Wait),
-}
-
-/// What a review found.
-#[derive(Debug, Clone, PartialEq, Serialize)]
-pub struct ReviewReport {
-    /// Under which it is journalled.
-    pub run: RunId,
-    pub pull_request: PullRequestRef,
-    pub author: String,
-    pub from_fork: bool,
-    pub head: GitId,
-    /// Whether anything was found that should keep it from being merged.
-    pub blocks: bool,
-    pub review: Review,
-    /// What rules found, in the change and in what the agent was shown.
-    pub found: Vec<Finding>,
-    pub spent: Spent,
-    /// The head was reviewed before, and nothing was asked for it now.
-    pub known: bool,
-    /// What was found stands at the forge.
-    pub posted: bool,
 }
 
 /// A pull request with the repository that it is proposed to.
@@ -113,7 +84,7 @@ impl Engine {
         };
         self.wait_for(&run, stop).await?;
         let state = self.state(&run)?;
-        let Some(review) = review_of(&state) else { return not_reviewed(&state) };
+        let Some(review) = state.review.clone() else { return not_reviewed(&state) };
         if order.post && !is_posted(&state) && !review.template {
             self.begin_post(&look, &run)?;
             self.wait_for(&run, stop).await?;
@@ -183,7 +154,8 @@ impl Engine {
                 && state.request == proposal.request_hash()
         };
         let of_head = reviews.iter().rfind(is_of_head);
-        if let Some(known) = of_head.filter(|state| !again && review_of(state).is_some_and(|it| !it.template))
+        if let Some(known) =
+            of_head.filter(|state| !again && state.review.as_ref().is_some_and(|it| !it.template))
         {
             return Ok(Begun::Known(known.id.clone()));
         }
@@ -352,7 +324,7 @@ impl Engine {
     /// Journals the end of a review that came to a verdict, and commits what there is of it.
     pub(super) fn review_ended(&self, run: &RunId, what: &str) -> Result<(), EngineError> {
         let state = self.state(run)?;
-        if let (Some(review), None) = (review_of(&state), &state.ended)
+        if let (Some(review), None) = (state.review.clone(), &state.ended)
             && !review.template
         {
             let detail = StepResult::Reviewed { review }.in_words();
@@ -396,18 +368,18 @@ impl Engine {
     /// Says at the forge what was found, beside the loop.
     pub(super) fn begin_post(&mut self, look: &Observation, run: &RunId) -> Result<(), EngineError> {
         let state = self.state(run)?;
-        let (Some(proposed), Some(review)) = (state.proposed.clone(), review_of(&state)) else {
+        let (Some(proposed), Some(review)) = (state.proposed.clone(), &state.review) else {
             return Ok(());
         };
         let repository = look.snapshot.config.repositories.get(&state.repo);
         let repository = repository.ok_or_else(|| EngineError::NoSuchRepository(state.repo.to_string()))?;
         let forge = self.forges.of(proposed.pr.forge, repository)?;
-        let text = redact::text(&render::proposal_comment(&proposed, &review, &found_in(&state)));
+        let text = redact::text(&render::proposal_comment(&proposed, review, &found_in(&state)));
         let (book, id) = (self.book.clone(), run.clone());
         self.begin_errand(run, Errand::Post(proposed.head.clone()), |_| async move {
             let effect = proposed.comment_effect();
-            let answer = Answer { id: format!("review {}", proposed.head), place: String::new(), text };
-            post(&book, &id, &*forge, &proposed.pr, &effect, &answer).await
+            let said = Answer { id: format!("review {}", proposed.head), place: String::new(), text };
+            answer(&book, &id, &*forge, &proposed.pr, effect, &said).await
         });
         Ok(())
     }
@@ -445,75 +417,5 @@ impl Engine {
             }
         }
         Ok(())
-    }
-}
-
-/// One comment for a head, however often it is tried: the forge is asked for it before.
-async fn post(
-    book: &RunBook,
-    run: &RunId,
-    forge: &dyn Forge,
-    pr: &PullRequestRef,
-    effect: &str,
-    answer: &Answer,
-) -> Result<(), EngineError> {
-    let detail = String::new();
-    book.append(run, Event::Intended { effect: effect.to_owned(), detail: detail.clone() })?;
-    forge.answer(pr, answer).await?;
-    book.append(run, Event::Completed { effect: effect.to_owned(), detail })
-}
-
-fn review_of(state: &RunState) -> Option<Review> {
-    state.review.clone()
-}
-
-pub(super) fn is_posted(state: &RunState) -> bool {
-    state.proposed.as_ref().is_some_and(|proposed| state.completed.contains(&proposed.comment_effect()))
-}
-
-/// What rules found, worst first.
-fn found_in(state: &RunState) -> Vec<Finding> {
-    let mut found: Vec<Finding> = state.noticed.iter().map(|(_, finding)| finding.clone()).collect();
-    found.sort_by_key(|finding| finding.severity);
-    found
-}
-
-fn report(state: &RunState, review: Review, known: bool) -> Result<ReviewReport, EngineError> {
-    let proposed = state.proposed.clone().ok_or_else(|| EngineError::NoSuchRun(state.id.to_string()))?;
-    let found = found_in(state);
-    Ok(ReviewReport {
-        run: state.id.clone(),
-        blocks: !review.approves() || found.iter().any(|finding| finding.severity == Severity::Error),
-        pull_request: proposed.pr,
-        author: proposed.author,
-        from_fork: proposed.from_fork,
-        head: proposed.head,
-        review,
-        found,
-        spent: state.committed_spend(),
-        known,
-        posted: is_posted(state),
-    })
-}
-
-/// How a review ended that came to no verdict.
-fn not_reviewed(state: &RunState) -> Result<Reviewed, EngineError> {
-    let wait = |on: &str, why: &str, unblock: &str| {
-        let (on, why, unblock) = (on.to_owned(), why.to_owned(), unblock.to_owned());
-        Ok(Reviewed::Waits(Wait { on, why, unblock, needs_human: false }))
-    };
-    match state.last_try().and_then(|step| step.result.as_ref()) {
-        Some(StepResult::Failed { error, remedy, .. }) => {
-            Err(EngineError::not_reviewed(error.clone(), remedy))
-        }
-        Some(StepResult::OutOfBudget { reason }) => {
-            wait("budget", reason, "wait, or raise the cap in `00_system/Settings.md`")
-        }
-        Some(StepResult::Parked { until, reason }) => wait(
-            "quota",
-            reason,
-            &format!("ask again after {until:.0}, or name another model for the reviewer"),
-        ),
-        _ => wait("stopped", "the review was stopped", "ask again; it goes on where it was"),
     }
 }

@@ -49,7 +49,7 @@ impl Engine {
             }
             let pr = offer(&book, &id, &*forge, &draft).await?;
             for each in answers {
-                answer(&book, &id, &*forge, &pr, &each).await?;
+                answer(&book, &id, &*forge, &pr, answer_effect(&each.id), &each).await?;
             }
             Ok(())
         });
@@ -321,15 +321,16 @@ fn answers(state: &RunState, head: &GitId) -> Vec<Answer> {
     state.unanswered.iter().filter_map(answer).collect()
 }
 
-/// Answers one feedback where it was given.
-async fn answer(
+/// Says something at a pull request as an effect of the run, once however often it is tried: the forge is asked for it
+/// before.
+pub(super) async fn answer(
     book: &RunBook,
     run: &RunId,
     forge: &dyn Forge,
     pr: &PullRequestRef,
+    effect: String,
     answer: &Answer,
 ) -> Result<(), EngineError> {
-    let effect = answer_effect(&answer.id);
     book.append(run, Event::Intended { effect: effect.clone(), detail: answer.place.clone() })?;
     forge.answer(pr, answer).await?;
     book.append(run, Event::Completed { effect, detail: answer.place.clone() })

@@ -13,7 +13,7 @@ mod why;
 pub use annotation::annotation;
 pub use audit::{AuditLine, Evidence, audit};
 pub use check::{
-    RULES, Rule, Source, Texts, check, check_schemas, check_texts, mended_headings, mended_links,
+    RULES, Rule, Source, Texts, check, check_schemas, check_texts, mended_headings, mended_links, sorted,
 };
 pub use history::{LogLine, log};
 pub use sarif::sarif;

@@ -1,6 +1,8 @@
 //! Differences between two commits, for people and models. It does not judge them.
 
-use git2::{Delta, Diff, DiffFindOptions, DiffOptions, Patch, Repository};
+use std::path::Path;
+
+use git2::{Delta, Diff, DiffFile, DiffFindOptions, DiffOptions, Patch, Repository};
 
 use super::{Workspace, WorkspaceError};
 use crate::domain::{ChangedFile, GitId, is_hidden};
@@ -80,6 +82,31 @@ impl Workspace {
         };
         compare().map_err(|source| WorkspaceError::git("compare two commits", source))
     }
+}
+
+/// Whether there are files and each was modified, none added, removed, renamed or given another mode, and is a text of at
+/// most so many bytes before and after of which `holds`, asked with both, is true.
+pub(super) fn all_modified(
+    repository: &Repository,
+    diff: &Diff<'_>,
+    most_bytes: usize,
+    holds: impl Fn(&Path, &str, &str) -> bool,
+) -> bool {
+    let text = |file: DiffFile<'_>| {
+        let blob = repository.find_blob(file.id()).ok()?;
+        let is_text = blob.size() <= most_bytes && !blob.is_binary();
+        is_text.then(|| String::from_utf8(blob.content().to_vec()).ok()).flatten()
+    };
+    let is_one = |delta: git2::DiffDelta<'_>| {
+        let (old, new) = (delta.old_file(), delta.new_file());
+        delta.status() == Delta::Modified
+            && old.mode() == new.mode()
+            && new
+                .path()
+                .zip(text(old).zip(text(new)))
+                .is_some_and(|(path, (old, new))| holds(path, &old, &new))
+    };
+    diff.deltas().len() > 0 && diff.deltas().all(is_one)
 }
 
 fn renamed_from(diff: &Diff<'_>, at: usize) -> Option<String> {

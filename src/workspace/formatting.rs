@@ -1,6 +1,10 @@
 //! Whether a diff changes nothing but blanks and line breaks. It errs towards "no": a merge may hang on it.
 
-use git2::{Delta, Diff, DiffFile, Repository};
+use std::ffi::OsStr;
+
+use git2::{Diff, Repository};
+
+use super::diff::all_modified;
 
 /// Larger files are not looked into.
 const MOST_BYTES: usize = 1024 * 1024;
@@ -11,21 +15,9 @@ const BY_LINE: [&str; 7] = ["go", "js", "jsx", "kt", "swift", "ts", "tsx"];
 
 /// Whether every file was changed, none added, removed or renamed, and each says what it said before.
 pub(super) fn is_formatting(repository: &Repository, diff: &Diff<'_>) -> bool {
-    let text = |file: DiffFile<'_>| {
-        let blob = repository.find_blob(file.id()).ok()?;
-        let is_text = blob.size() <= MOST_BYTES && !blob.is_binary();
-        is_text.then(|| String::from_utf8(blob.content().to_vec()).ok()).flatten()
-    };
-    let is_same = |delta: git2::DiffDelta<'_>| {
-        let (old, new) = (delta.old_file(), delta.new_file());
-        let extension = new.path().and_then(|path| path.extension()).and_then(|end| end.to_str());
-        delta.status() == Delta::Modified
-            && old.mode() == new.mode()
-            && extension
-                .zip(text(old).zip(text(new)))
-                .is_some_and(|(end, (old, new))| says_the_same(end, &old, &new))
-    };
-    diff.deltas().len() > 0 && diff.deltas().all(is_same)
+    all_modified(repository, diff, MOST_BYTES, |path, old, new| {
+        path.extension().and_then(OsStr::to_str).is_some_and(|end| says_the_same(end, old, new))
+    })
 }
 
 /// In files that are free of line breaks: the same words in the same order, and every line that holds a quote or a comment

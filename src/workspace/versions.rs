@@ -2,11 +2,13 @@
 //! errs towards "no": a merge may hang on it.
 
 use std::collections::BTreeSet;
+use std::ffi::OsStr;
 use std::sync::LazyLock;
 
-use git2::{Delta, Diff, DiffFile, Repository};
+use git2::{Diff, Repository};
 use regex::Regex;
 
+use super::diff::all_modified;
 use crate::domain::{is_manifest, lock_file};
 
 /// Larger files are not looked into.
@@ -14,20 +16,9 @@ const MOST_BYTES: usize = 16 * 1024 * 1024;
 
 /// Whether every file is a manifest or lock file that was changed, none added, removed or renamed, and only versions differ.
 pub(super) fn only_versions(repository: &Repository, diff: &Diff<'_>) -> bool {
-    let text = |file: DiffFile<'_>| {
-        let blob = repository.find_blob(file.id()).ok()?;
-        (blob.size() <= MOST_BYTES).then(|| String::from_utf8(blob.content().to_vec()).ok()).flatten()
-    };
-    let is_update = |delta: git2::DiffDelta<'_>| {
-        let (old, new) = (delta.old_file(), delta.new_file());
-        let name = new.path().and_then(|path| path.file_name()).and_then(|name| name.to_str());
-        delta.status() == Delta::Modified
-            && old.mode() == new.mode()
-            && name
-                .zip(text(old).zip(text(new)))
-                .is_some_and(|(name, (old, new))| says_the_same(name, &old, &new))
-    };
-    diff.deltas().len() > 0 && diff.deltas().all(is_update)
+    all_modified(repository, diff, MOST_BYTES, |path, old, new| {
+        path.file_name().and_then(OsStr::to_str).is_some_and(|name| says_the_same(name, old, new))
+    })
 }
 
 fn says_the_same(name: &str, old: &str, new: &str) -> bool {

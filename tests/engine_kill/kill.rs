@@ -1,20 +1,15 @@
 //! An engine killed at its n-th word, or `ado-vault watch` at a step, and started again: the end is the same.
 
 use std::fs;
-use std::path::{Path, PathBuf};
-use std::process::{Command, ExitStatus, Stdio};
+use std::process::{Command, ExitStatus};
 use std::sync::Arc;
 
 use ado_vault::domain::Status;
 
 use crate::judge::{Ending, assert_whole, difference};
-use crate::killer::Killer;
+use crate::killer::{self, BEGINNING, victim};
 use crate::world::{World, git, run_engine};
 
-const VAULT: &str = "ADO_KILL_VAULT";
-const WORDS: &str = "ADO_KILL_WORDS";
-const AT: &str = "ADO_KILL_AT";
-const BEGINNING: &str = "ADO_KILL_BEGINNING";
 /// Starts of the engine that a request takes at most.
 const MOST_STARTS: usize = 12;
 /// Every how many words the default run kills. A prime, so that it meets records and effects of every kind.
@@ -23,14 +18,8 @@ const SAMPLE: u32 = 11;
 /// Not a test by itself: the engine that is killed, in a process of its own.
 #[test]
 fn worker() {
-    let Some(vault) = std::env::var_os(VAULT) else { return };
-    let words = PathBuf::from(std::env::var_os(WORDS).unwrap());
-    let at = std::env::var(AT).unwrap().parse().unwrap();
-    let killer = match std::env::var(BEGINNING) {
-        Ok(word) => Killer::at_word(words, word, at),
-        Err(_) => Killer::at(words, at),
-    };
-    run_engine(Path::new(&vault), Arc::new(killer));
+    let Some((vault, killer)) = victim() else { return };
+    run_engine(&vault, Arc::new(killer));
 }
 
 /// One engine in a process of its own, until it says so often a word that begins so (0: never).
@@ -45,15 +34,7 @@ fn start(world: &World, at: u32) -> ExitStatus {
 }
 
 fn engine(world: &World, at: u32) -> Command {
-    let mut command = Command::new(std::env::current_exe().unwrap());
-    command
-        .args(["kill::worker", "--exact", "--nocapture"])
-        .env(VAULT, world.vault_root())
-        .env(WORDS, world.root.join("words"))
-        .env(AT, at.to_string())
-        .stdout(Stdio::null())
-        .stderr(Stdio::null());
-    command
+    killer::engine("kill::worker", &world.vault_root(), &world.root.join("words"), at)
 }
 
 /// The whole way, killed once at word `at` (0: never). Gives the words that were said until then, and the world.

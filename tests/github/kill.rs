@@ -1,8 +1,8 @@
 //! An engine killed at any word on a request's way through GitHub, and started again: one branch, one pull request, one
 //! merge, one answer to each feedback.
 
-use std::path::{Path, PathBuf};
-use std::process::{Command, ExitStatus, Stdio};
+use std::path::PathBuf;
+use std::process::ExitStatus;
 use std::sync::Arc;
 
 use ado_vault::domain::{Event, Status};
@@ -15,29 +15,16 @@ use super::answers;
 use super::behaviour::{GREETING, Talk, World, git};
 use super::ci::Thread;
 use super::fake::FakeGithub;
-use super::killer::Killer;
+use super::killer;
 use super::story::github_world;
 
-const VAULT: &str = "ADO_KILL_VAULT";
-const WORDS: &str = "ADO_KILL_WORDS";
-const AT: &str = "ADO_KILL_AT";
 /// Every how many words from the push on the default run kills.
 const SAMPLE: usize = 7;
 
 /// Not a test by itself: the engine that is killed, in a process of its own.
 #[test]
 fn worker() {
-    let Some(vault) = std::env::var_os(VAULT) else { return };
-    let words = PathBuf::from(std::env::var_os(WORDS).unwrap());
-    let at = std::env::var(AT).unwrap().parse().unwrap();
-    let vault = Vault::open(Path::new(&vault)).unwrap();
-    let options = Options {
-        binary: PathBuf::from(env!("CARGO_BIN_EXE_ado-vault")),
-        no_sandbox: false,
-        only: vec![],
-        listener: Arc::new(Killer::at(words, at)),
-        what: "run",
-    };
+    let Some((vault, options)) = victim("run") else { return };
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().unwrap();
     runtime.block_on(async {
         let mut engine = Engine::open(&vault, options).await.unwrap();
@@ -45,14 +32,21 @@ fn worker() {
     });
 }
 
+/// The vault of a process that is to be killed, and how its engine is opened; nothing where the tests themselves run.
+pub fn victim(what: &'static str) -> Option<(Vault, Options)> {
+    let (vault, killer) = killer::victim()?;
+    let options = Options {
+        binary: PathBuf::from(env!("CARGO_BIN_EXE_ado-vault")),
+        no_sandbox: false,
+        only: vec![],
+        listener: Arc::new(killer),
+        what,
+    };
+    Some((Vault::open(&vault).unwrap(), options))
+}
+
 fn start(world: &World, at: usize) -> ExitStatus {
-    Command::new(std::env::current_exe().unwrap())
-        .args(["kill::worker", "--exact", "--nocapture"])
-        .env(VAULT, world.root())
-        .env(WORDS, words_file(world))
-        .env(AT, at.to_string())
-        .stdout(Stdio::null())
-        .stderr(Stdio::null())
+    killer::engine("kill::worker", world.root(), &words_file(world), u32::try_from(at).unwrap())
         .status()
         .unwrap()
 }

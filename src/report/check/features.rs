@@ -31,7 +31,7 @@ pub fn check_schemas(snapshot: &Snapshot, text: &Source<'_>) -> Vec<Diagnostic> 
 }
 
 /// In order of their places, each once.
-pub(super) fn sorted(mut found: Vec<Diagnostic>) -> Vec<Diagnostic> {
+pub fn sorted(mut found: Vec<Diagnostic>) -> Vec<Diagnostic> {
     found.sort_by(|a, b| {
         (&a.path, a.line, a.column, &a.code, &a.message)
             .cmp(&(&b.path, b.line, b.column, &b.code, &b.message))

@@ -8,6 +8,6 @@ mod links;
 mod texts;
 
 pub use catalogue::{RULES, Rule};
-pub use features::{Source, check, check_schemas};
+pub use features::{Source, check, check_schemas, sorted};
 pub use links::{mended_headings, mended_links};
 pub use texts::{Texts, check_texts};
